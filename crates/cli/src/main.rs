@@ -1,0 +1,2 @@
+//! The `vnflab` command.
+fn main() {}

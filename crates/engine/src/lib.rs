@@ -1,0 +1,1 @@
+//! What touches the world: libvirt, volumes, consoles, the executor and the doctor.
