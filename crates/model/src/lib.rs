@@ -1,1 +1,14 @@
-//! What a lab is: files, kinds, checks, blueprints and plans. No I/O, no clock, no environment.
+//! What a lab is: files, kinds, checks, blueprints and plans.
+//!
+//! Pure: no I/O, no clock, no environment, no printing. What has to be known of the world comes
+//! in as an argument, so that everything here can be tested with plain values.
+
+pub mod code;
+pub mod diagnostic;
+pub mod facts;
+pub mod kind;
+pub mod lab;
+pub mod mac;
+pub mod name;
+pub mod span;
+pub mod spec;

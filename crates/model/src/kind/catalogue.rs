@@ -1,0 +1,251 @@
+//! All kinds that are known: those that come with the program and those of the user's folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::file::KindFile;
+use super::{Kind, PatternError};
+
+/// Longest chain of parents; more would be a mistake rather than a family.
+const PARENT_LIMIT: usize = 8;
+
+/// The kinds that come with the program, one file each.
+const EMBEDDED: &[(&str, &str)] = &[
+    ("base.yaml", include_str!("../../../../kinds/base.yaml")),
+    ("centos.yaml", include_str!("../../../../kinds/centos.yaml")),
+    ("eos.yaml", include_str!("../../../../kinds/eos.yaml")),
+    ("frr.yaml", include_str!("../../../../kinds/frr.yaml")),
+    ("ios.yaml", include_str!("../../../../kinds/ios.yaml")),
+    ("linux.yaml", include_str!("../../../../kinds/linux.yaml")),
+    ("vyos.yaml", include_str!("../../../../kinds/vyos.yaml")),
+];
+
+/// Kinds by name and by alias.
+#[derive(Debug, Clone)]
+pub struct Catalogue {
+    kinds: BTreeMap<String, Arc<Kind>>,
+    aliases: BTreeMap<String, String>,
+}
+
+/// What is wrong with a catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogueError {
+    /// A file is not in the form of a kind.
+    #[error("{file}: {reason}")]
+    Form {
+        /// The file.
+        file: String,
+        /// What its reader said, with the line.
+        reason: String,
+    },
+    /// A parent does not exist.
+    #[error("{file}: the parent `{parent}` is not known")]
+    Parent {
+        /// The file.
+        file: String,
+        /// The name that it gives.
+        parent: String,
+    },
+    /// A kind is its own ancestor, or its ancestors are too many.
+    #[error("{file}: more than {PARENT_LIMIT} parents, or a circle of them")]
+    Ancestry {
+        /// The file.
+        file: String,
+    },
+    /// A pattern of interface names is malformed.
+    #[error("{file}: {reason}")]
+    Pattern {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: PatternError,
+    },
+    /// Two kinds answer to one name.
+    #[error("`{name}` names both `{first}` and `{second}`")]
+    Name {
+        /// The name or alias.
+        name: String,
+        /// The kind that has it already.
+        first: String,
+        /// The kind that wants it too.
+        second: String,
+    },
+}
+
+impl Catalogue {
+    /// The kinds that come with the program.
+    ///
+    /// # Panics
+    ///
+    /// Never: the embedded files are checked by this module's tests.
+    pub fn embedded() -> Self {
+        Self::with_overlay(&[]).expect("the embedded kinds are valid, a test says so")
+    }
+
+    /// The kinds that come with the program, overlaid by files of the user: a kind of the same
+    /// name takes the place of ours.
+    ///
+    /// # Errors
+    ///
+    /// Every file that is not a kind, every parent that is missing, and every name that two
+    /// kinds claim: all at once.
+    pub fn with_overlay(overlay: &[(String, String)]) -> Result<Self, Vec<CatalogueError>> {
+        let mut errors = Vec::new();
+        let mut files: BTreeMap<String, (String, KindFile)> = BTreeMap::new();
+        let embedded = EMBEDDED
+            .iter()
+            .map(|(file, text)| ((*file).to_owned(), (*text).to_owned()));
+        for (file, text) in embedded.chain(overlay.iter().cloned()) {
+            match serde_saphyr::from_str::<KindFile>(&text) {
+                Ok(kind) => {
+                    files.insert(kind.name.clone(), (file, kind));
+                }
+                Err(error) => errors.push(CatalogueError::Form {
+                    file,
+                    reason: error.to_string(),
+                }),
+            }
+        }
+        let mut kinds = BTreeMap::new();
+        for (name, (file, kind)) in &files {
+            if kind.is_abstract {
+                continue;
+            }
+            match complete(file, kind, &files) {
+                Ok(kind) => {
+                    kinds.insert(name.clone(), Arc::new(kind));
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        let aliases = aliases(&kinds, &mut errors);
+        if errors.is_empty() {
+            Ok(Self { kinds, aliases })
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// The kind behind a name or an alias; upper and lower case are the same.
+    pub fn find(&self, name: &str) -> Option<&Arc<Kind>> {
+        let lower = name.to_lowercase();
+        let own = self.aliases.get(&lower).unwrap_or(&lower);
+        self.kinds.get(own)
+    }
+
+    /// All kinds, by name.
+    pub fn kinds(&self) -> impl Iterator<Item = &Arc<Kind>> {
+        self.kinds.values()
+    }
+
+    /// All names and aliases, for suggestions.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.kinds
+            .keys()
+            .chain(self.aliases.keys())
+            .map(String::as_str)
+    }
+}
+
+fn complete(
+    file: &str,
+    kind: &KindFile,
+    files: &BTreeMap<String, (String, KindFile)>,
+) -> Result<Kind, CatalogueError> {
+    let mut whole = kind.clone();
+    let mut parent = kind.parent.as_deref();
+    for _ in 0..PARENT_LIMIT {
+        let Some(name) = parent else {
+            return whole.into_kind().map_err(|reason| CatalogueError::Pattern {
+                file: file.to_owned(),
+                reason,
+            });
+        };
+        let Some((_, ancestor)) = files.get(name) else {
+            return Err(CatalogueError::Parent {
+                file: file.to_owned(),
+                parent: name.to_owned(),
+            });
+        };
+        whole.inherit(ancestor);
+        parent = ancestor.parent.as_deref();
+    }
+    Err(CatalogueError::Ancestry {
+        file: file.to_owned(),
+    })
+}
+
+fn aliases(
+    kinds: &BTreeMap<String, Arc<Kind>>,
+    errors: &mut Vec<CatalogueError>,
+) -> BTreeMap<String, String> {
+    let mut aliases: BTreeMap<String, String> = BTreeMap::new();
+    let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
+    for kind in kinds.values() {
+        for alias in kind.aliases.iter().map(|alias| alias.to_lowercase()) {
+            let holder = if kinds.contains_key(&alias) {
+                Some(&alias)
+            } else {
+                aliases.get(&alias)
+            };
+            match holder {
+                Some(first) if seen.insert((alias.clone(), kind.name.clone())) => {
+                    errors.push(CatalogueError::Name {
+                        first: first.clone(),
+                        second: kind.name.clone(),
+                        name: alias,
+                    });
+                }
+                Some(_) => {}
+                None => {
+                    aliases.insert(alias, kind.name.clone());
+                }
+            }
+        }
+    }
+    aliases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_kinds_are_valid_and_found_by_alias() {
+        let catalogue = Catalogue::with_overlay(&[]).unwrap();
+        let names: Vec<_> = catalogue.kinds().map(|kind| kind.name.as_str()).collect();
+        assert_eq!(names, ["centos", "eos", "frr", "ios", "linux", "vyos"]);
+        assert_eq!(catalogue.find("Cisco_CSR1000v").unwrap().name, "ios");
+    }
+
+    #[test]
+    fn an_overlay_replaces_a_kind_and_may_inherit_from_ours() {
+        let mine = "name: mine\nparent: eos\nhardware: {memory-mib: 2048}\n";
+        let catalogue =
+            Catalogue::with_overlay(&[("mine.yaml".to_owned(), mine.to_owned())]).unwrap();
+        let (mine, eos) = (
+            catalogue.find("mine").unwrap(),
+            catalogue.find("eos").unwrap(),
+        );
+        assert_eq!(mine.hardware.memory_mib, 2048);
+        assert_eq!(mine.hardware.nic_model, eos.hardware.nic_model);
+        assert!(mine.aliases.is_empty());
+    }
+
+    #[test]
+    fn all_mistakes_of_an_overlay_are_told_at_once() {
+        let overlay = [
+            ("a.yaml", "name: a\ncolour: red\n"),
+            ("b.yaml", "name: b\nparent: nobody\n"),
+            ("c.yaml", "name: c\nparent: d\n"),
+            ("d.yaml", "name: d\nparent: c\nabstract: true\n"),
+            ("e.yaml", "name: e\ninterfaces: {names: [eth]}\n"),
+            ("f.yaml", "name: f\naliases: [veos]\n"),
+        ]
+        .map(|(file, text)| (file.to_owned(), text.to_owned()));
+        let errors = Catalogue::with_overlay(&overlay).unwrap_err();
+        // The unreadable file stops nothing else from being told, but the alias check sees
+        // only kinds that are complete.
+        assert_eq!(errors.len(), 5, "{errors:#?}");
+    }
+}

@@ -1,0 +1,258 @@
+//! The form of a kind's file (`kinds/NAME.yaml`): everything optional but the name, so that a
+//! child says only what differs from its parent.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{
+    Bus, Day0, Dialect, ExtraDisk, Firmware, Hardware, InterfacePattern, Interfaces, Kind, Login,
+    Machine, MediaForm, NicModel, PatternError, Ready, SmbiosField, Support,
+};
+
+/// A kind as it is written.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct KindFile {
+    /// The name in lab files.
+    pub(super) name: String,
+    /// The kind whose facts hold where this file is silent.
+    pub(super) parent: Option<String>,
+    /// A kind that only serves as a parent is not offered in labs.
+    #[serde(default, rename = "abstract")]
+    pub(super) is_abstract: bool,
+    title: Option<String>,
+    aliases: Option<Vec<String>>,
+    support: Option<SupportWord>,
+    source: Option<String>,
+    #[serde(default)]
+    hardware: HardwareFile,
+    #[serde(default)]
+    interfaces: InterfacesFile,
+    #[serde(default)]
+    day0: Day0File,
+    #[serde(default)]
+    ready: ReadyFile,
+    login: Option<LoginFile>,
+    caveats: Option<Vec<String>>,
+    image_patterns: Option<Vec<String>>,
+    default_image: Option<String>,
+    stand_in: Option<bool>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, schemars::JsonSchema)]
+enum SupportWord {
+    #[serde(rename = "booted here")]
+    Booted,
+    #[serde(rename = "from public facts")]
+    PublicFacts,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct HardwareFile {
+    machine: Option<Machine>,
+    cpu_model: Option<String>,
+    cpu_features: Option<Vec<String>>,
+    firmware: Option<Firmware>,
+    cpus: Option<u32>,
+    minimum_cpus: Option<u32>,
+    memory_mib: Option<u64>,
+    minimum_memory_mib: Option<u64>,
+    disk_bus: Option<Bus>,
+    cdrom_bus: Option<Bus>,
+    extra_disks: Option<Vec<ExtraDiskFile>>,
+    nic_model: Option<NicModel>,
+    /// Table, then field, then text.
+    smbios: Option<BTreeMap<String, BTreeMap<String, String>>>,
+    serial_ports: Option<u32>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct ExtraDiskFile {
+    size_mib: u64,
+    bus: Bus,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct InterfacesFile {
+    management: Option<String>,
+    dummies: Option<u32>,
+    names: Option<Vec<String>>,
+    default_count: Option<u32>,
+    minimum_count: Option<u32>,
+    limit: Option<u32>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Day0File {
+    form: Option<MediaForm>,
+    label: Option<String>,
+    file: Option<String>,
+    dialect: Option<Dialect>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct ReadyFile {
+    patterns: Option<Vec<String>>,
+    timeout_seconds: Option<u64>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct LoginFile {
+    user: String,
+    password: Option<String>,
+}
+
+/// The JSON schema of a kind's file, for editors.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(KindFile).to_value()
+}
+
+/// Fills every field that is empty on the left with the right's.
+macro_rules! inherit {
+    ($child:expr, $parent:expr, $($($field:ident).+),* $(,)?) => {
+        $( if $child.$($field).+.is_none() { $child.$($field).+ = $parent.$($field).+.clone(); } )*
+    };
+}
+
+impl KindFile {
+    /// Fills in what this file leaves to its parent. Names, aliases and image patterns are a
+    /// kind's own and are not inherited.
+    pub(super) fn inherit(&mut self, parent: &Self) {
+        inherit!(
+            self,
+            parent,
+            support,
+            source,
+            login,
+            caveats,
+            default_image,
+            stand_in,
+            hardware.machine,
+            hardware.cpu_model,
+            hardware.cpu_features,
+            hardware.firmware,
+            hardware.cpus,
+            hardware.minimum_cpus,
+            hardware.memory_mib,
+            hardware.minimum_memory_mib,
+            hardware.disk_bus,
+            hardware.cdrom_bus,
+            hardware.extra_disks,
+            hardware.nic_model,
+            hardware.smbios,
+            hardware.serial_ports,
+            interfaces.management,
+            interfaces.dummies,
+            interfaces.names,
+            interfaces.default_count,
+            interfaces.minimum_count,
+            interfaces.limit,
+            day0.form,
+            day0.label,
+            day0.file,
+            day0.dialect,
+            ready.patterns,
+            ready.timeout_seconds,
+        );
+    }
+
+    /// The kind, once everything is inherited.
+    ///
+    /// # Errors
+    ///
+    /// When a pattern of interface names is malformed.
+    pub(super) fn into_kind(self) -> Result<Kind, PatternError> {
+        let hardware = self.hardware;
+        let interfaces = self.interfaces;
+        let cpus = hardware.cpus.unwrap_or(1);
+        let memory_mib = hardware.memory_mib.unwrap_or(1024);
+        let disk_bus = hardware.disk_bus.unwrap_or(Bus::Virtio);
+        let smbios = hardware
+            .smbios
+            .unwrap_or_default()
+            .into_iter()
+            .flat_map(|(table, fields)| {
+                fields.into_iter().map(move |(field, value)| SmbiosField {
+                    table: table.clone(),
+                    field,
+                    value,
+                })
+            });
+        let names = interfaces
+            .names
+            .unwrap_or_else(|| vec!["eth{n}".to_owned()]);
+        Ok(Kind {
+            title: self.title.unwrap_or_else(|| self.name.clone()),
+            name: self.name,
+            aliases: self.aliases.unwrap_or_default(),
+            support: match self.support {
+                Some(SupportWord::Booted) => Support::Booted,
+                Some(SupportWord::PublicFacts) | None => Support::PublicFacts,
+            },
+            source: self.source.unwrap_or_default(),
+            hardware: Hardware {
+                machine: hardware.machine.unwrap_or(Machine::Pc),
+                cpu_model: hardware.cpu_model,
+                cpu_features: hardware.cpu_features.unwrap_or_default(),
+                firmware: hardware.firmware.unwrap_or(Firmware::Bios),
+                cpus,
+                minimum_cpus: hardware.minimum_cpus.unwrap_or(1).min(cpus),
+                memory_mib,
+                minimum_memory_mib: hardware.minimum_memory_mib.unwrap_or(64).min(memory_mib),
+                disk_bus,
+                cdrom_bus: hardware.cdrom_bus.unwrap_or(Bus::Ide),
+                extra_disks: hardware
+                    .extra_disks
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|disk| ExtraDisk {
+                        size_mib: disk.size_mib,
+                        bus: disk.bus,
+                    })
+                    .collect(),
+                nic_model: hardware.nic_model.unwrap_or(NicModel::Virtio),
+                smbios: smbios.collect(),
+                serial_ports: hardware.serial_ports.unwrap_or(1),
+            },
+            interfaces: Interfaces {
+                management: interfaces.management,
+                dummies: interfaces.dummies.unwrap_or(0),
+                patterns: names
+                    .iter()
+                    .map(|name| InterfacePattern::parse(name))
+                    .collect::<Result<_, _>>()?,
+                default_count: interfaces.default_count.unwrap_or(4),
+                minimum_count: interfaces.minimum_count.unwrap_or(0),
+                limit: interfaces.limit.unwrap_or(25),
+            },
+            day0: Day0 {
+                form: self.day0.form.unwrap_or(MediaForm::None),
+                label: self.day0.label.unwrap_or_else(|| "config".to_owned()),
+                file: self.day0.file,
+                dialect: self.day0.dialect.unwrap_or(Dialect::None),
+            },
+            ready: Ready {
+                patterns: self
+                    .ready
+                    .patterns
+                    .unwrap_or_else(|| vec!["login:".to_owned()]),
+                timeout: Duration::from_secs(self.ready.timeout_seconds.unwrap_or(300)),
+            },
+            login: self.login.map(|login| Login {
+                user: login.user,
+                password: login.password,
+            }),
+            caveats: self.caveats.unwrap_or_default(),
+            image_patterns: self.image_patterns.unwrap_or_default(),
+            default_image: self.default_image,
+            stand_in: self.stand_in.unwrap_or(false),
+        })
+    }
+}

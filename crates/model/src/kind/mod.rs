@@ -1,0 +1,277 @@
+//! What we know about a type of VNF: its hardware, interface names, day-0 media and habits.
+//!
+//! A kind is data. Code asks a [`Kind`] for a property and never looks at its name. The texts are
+//! read by [`file`]; [`catalogue`] joins them with their parents and the user's own.
+
+mod catalogue;
+mod file;
+mod pattern;
+
+use std::time::Duration;
+
+pub use catalogue::{Catalogue, CatalogueError};
+pub use file::schema as file_schema;
+pub use pattern::{InterfacePattern, PatternError};
+
+/// A type of VNF, complete: everything its parents say is filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kind {
+    /// The name in lab files.
+    pub name: String,
+    /// Its name for people, such as `Arista vEOS`.
+    pub title: String,
+    /// Other spellings that lab files may use.
+    pub aliases: Vec<String>,
+    /// How far the facts below were tried.
+    pub support: Support,
+    /// Where the facts come from.
+    pub source: String,
+    /// The machine that the VNF expects.
+    pub hardware: Hardware,
+    /// How its interfaces are counted and named.
+    pub interfaces: Interfaces,
+    /// How it takes its first configuration.
+    pub day0: Day0,
+    /// How one sees on the console that it is up.
+    pub ready: Ready,
+    /// Who can log in, where the vendor ships a login.
+    pub login: Option<Login>,
+    /// What users should know before they wonder.
+    pub caveats: Vec<String>,
+    /// File names that images of this kind usually have (`*` matches anything).
+    pub image_patterns: Vec<String>,
+    /// The image of the store that is used when the lab names none.
+    pub default_image: Option<String>,
+    /// Whether its image may boot in place of one that the user does not have.
+    pub stand_in: bool,
+}
+
+/// How far a kind's facts were tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Support {
+    /// Booted by this project's own tests.
+    Booted,
+    /// Written from public facts; never booted by us.
+    PublicFacts,
+}
+
+/// The machine of a kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hardware {
+    /// QEMU's machine type.
+    pub machine: Machine,
+    /// QEMU's CPU model, or one of the words `host` and `max`; `None` leaves it to the accelerator.
+    pub cpu_model: Option<String>,
+    /// CPU features to switch on (`+vmx`) or off (`-x2apic`).
+    pub cpu_features: Vec<String>,
+    /// What starts the guest.
+    pub firmware: Firmware,
+    /// Virtual CPUs, as delivered.
+    pub cpus: u32,
+    /// Fewest virtual CPUs that it boots with.
+    pub minimum_cpus: u32,
+    /// Memory as delivered, in MiB.
+    pub memory_mib: u64,
+    /// Least memory that it boots with, in MiB.
+    pub minimum_memory_mib: u64,
+    /// Where its disk hangs.
+    pub disk_bus: Bus,
+    /// Where CD-ROMs hang.
+    pub cdrom_bus: Bus,
+    /// Empty disks that it wants besides its image.
+    pub extra_disks: Vec<ExtraDisk>,
+    /// Model of every NIC.
+    pub nic_model: NicModel,
+    /// SMBIOS fields.
+    pub smbios: Vec<SmbiosField>,
+    /// Number of serial ports; the first is the console.
+    pub serial_ports: u32,
+}
+
+/// An empty disk beside the image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtraDisk {
+    /// Size in MiB.
+    pub size_mib: u64,
+    /// Where it hangs.
+    pub bus: Bus,
+}
+
+/// One field of an SMBIOS table, such as `system.product` = `VM-VMX`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmbiosField {
+    /// `bios`, `system`, `baseBoard` or `chassis`: libvirt's names of the tables.
+    pub table: String,
+    /// The field, as libvirt names it.
+    pub field: String,
+    /// Its text.
+    pub value: String,
+}
+
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
+            serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        pub enum $name {
+            $($(#[$variant_meta])* #[serde(rename = $word)] $variant,)*
+        }
+
+        impl $name {
+            /// All of them, as they are written.
+            pub const WORDS: &'static [&'static str] = &[$($word),*];
+
+            /// The word for it, in files and in libvirt alike.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// What a word stands for.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+words! {
+    /// QEMU's machine types.
+    Machine {
+        /// i440FX, with conventional PCI.
+        Pc = "pc",
+        /// Q35, with PCI Express.
+        Q35 = "q35",
+    }
+}
+
+words! {
+    /// What starts the guest.
+    Firmware {
+        /// SeaBIOS.
+        Bios = "bios",
+        /// OVMF.
+        Uefi = "uefi",
+    }
+}
+
+words! {
+    /// Where a disk hangs.
+    Bus {
+        /// Parallel ATA: four drives at most.
+        Ide = "ide",
+        /// AHCI.
+        Sata = "sata",
+        /// virtio-scsi.
+        Scsi = "scsi",
+        /// virtio-blk.
+        Virtio = "virtio",
+        /// A USB stick.
+        Usb = "usb",
+    }
+}
+
+words! {
+    /// Models of NICs, by libvirt's names.
+    NicModel {
+        /// virtio-net.
+        Virtio = "virtio",
+        /// Intel 82540EM.
+        E1000 = "e1000",
+        /// Intel 82574L.
+        E1000e = "e1000e",
+        /// VMware's paravirtual NIC.
+        Vmxnet3 = "vmxnet3",
+        /// Realtek 8139.
+        Rtl8139 = "rtl8139",
+    }
+}
+
+words! {
+    /// Forms of the medium that brings the first configuration.
+    MediaForm {
+        /// None: the guest is configured by hand.
+        None = "none",
+        /// A plain ISO 9660 image with one configuration file in its root.
+        Iso = "iso",
+        /// cloud-init's NoCloud: an ISO 9660 image labelled `cidata`.
+        Nocloud = "nocloud",
+    }
+}
+
+words! {
+    /// What kind of configuration is generated where the lab gives none.
+    Dialect {
+        /// None.
+        None = "none",
+        /// frr.conf: loopback, numbered links, OSPF.
+        Frr = "frr",
+    }
+}
+
+/// How a kind's interfaces are counted and named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interfaces {
+    /// Name of the management interface; `None` where the first NIC is a data interface already.
+    pub management: Option<String>,
+    /// NICs between management and data that the guest keeps for itself.
+    pub dummies: u32,
+    /// How the n-th data interface is called; the first pattern is the one that is shown.
+    pub patterns: Vec<InterfacePattern>,
+    /// Data interfaces of a node whose lab does not say how many.
+    pub default_count: u32,
+    /// Fewest data interfaces that it boots with.
+    pub minimum_count: u32,
+    /// Most data interfaces.
+    pub limit: u32,
+}
+
+impl Interfaces {
+    /// The vendor's name of the data interface `index` (from 1).
+    pub fn name(&self, index: u32) -> String {
+        self.patterns
+            .first()
+            .map_or_else(|| format!("eth{index}"), |pattern| pattern.name(index))
+    }
+
+    /// The data interface that a name means, from 1: the vendor's name, one of its short forms
+    /// (upper and lower case are the same), or `ethN`. The limit is not looked at.
+    pub fn index(&self, name: &str) -> Option<u32> {
+        let by_vendor = self.patterns.iter().find_map(|pattern| pattern.index(name));
+        by_vendor.or_else(|| {
+            let number = name.strip_prefix("eth")?;
+            let plain = !number.starts_with('0') && number.bytes().all(|b| b.is_ascii_digit());
+            number.parse().ok().filter(|_| plain)
+        })
+    }
+}
+
+/// How a kind takes its first configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Day0 {
+    /// Form of the medium.
+    pub form: MediaForm,
+    /// Its volume label.
+    pub label: String,
+    /// The configuration file: its name on an ISO, its path in the guest for NoCloud.
+    pub file: Option<String>,
+    /// What is generated where the lab gives no configuration.
+    pub dialect: Dialect,
+}
+
+/// How one sees on the console that a node is up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// Texts of which one shows on the console when the node is up.
+    pub patterns: Vec<String>,
+    /// How long the node may take, without hardware acceleration.
+    pub timeout: Duration,
+}
+
+/// A login that the image has when it comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The user.
+    pub user: String,
+    /// The password; `None` where none is asked for.
+    pub password: Option<String>,
+}

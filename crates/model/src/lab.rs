@@ -1,0 +1,175 @@
+//! A lab that makes sense: every kind is known, every interface exists, every link joins two.
+//!
+//! Made by [`crate::resolve`] only, so that what holds here needs no second look. Choices that
+//! depend on the host (addresses, ports, volumes) are not made yet; [`crate::allocate`] makes
+//! them.
+
+use crate::kind::{Dialect, Kind};
+use crate::mac::MacAddress;
+use crate::name::Name;
+use crate::span::Span;
+use crate::spec::{ImageSpec, ManagementMode, NetworkSpec};
+use ipnet::{IpNet, Ipv4Net};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+/// A lab.
+#[derive(Debug, Clone)]
+pub struct Lab {
+    /// Its name, with the place where it is said.
+    pub name: Name,
+    /// Where the name is said.
+    pub name_span: Span,
+    /// The nodes, in the order of the file; their names differ (without case).
+    pub nodes: Vec<Node>,
+    /// The links; no two share an end.
+    pub links: Vec<Link>,
+    /// How the nodes are managed.
+    pub management: Management,
+    /// Pool of loopback addresses.
+    pub loopback_pool: Ipv4Net,
+    /// Pool of link subnets.
+    pub link_pool: Ipv4Net,
+    /// Where all consoles listen; `None` for each node's own loopback address.
+    pub console_address: Option<IpAddr>,
+}
+
+impl Lab {
+    /// Loopbacks come from here unless the lab says otherwise.
+    pub const LOOPBACK_POOL: &'static str = "10.255.0.0/16";
+    /// Link subnets come from here unless the lab says otherwise. It stays clear of 10.0.2.0/24,
+    /// which QEMU's user-mode networking uses.
+    pub const LINK_POOL: &'static str = "10.128.0.0/10";
+
+    /// The interface at an end of a link.
+    ///
+    /// # Panics
+    ///
+    /// When the end is not of this lab.
+    pub fn interface(&self, end: End) -> &Interface {
+        &self.nodes[end.node].interfaces[end.interface]
+    }
+}
+
+/// A VM running a VNF.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Its name.
+    pub name: Name,
+    /// Where the name stands.
+    pub span: Span,
+    /// Its hardware and the names of its interfaces.
+    pub kind: Arc<Kind>,
+    /// Whose guest boots in it: `kind` itself, or the kind that stands in for it.
+    pub guest: Arc<Kind>,
+    /// The disk image.
+    pub image: ImageSpec,
+    /// Where the image is named; the node's place where it is not.
+    pub image_span: Span,
+    /// Virtual CPUs, at least 1.
+    pub cpus: u32,
+    /// Where the CPUs are given, if they are.
+    pub cpus_span: Option<Span>,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+    /// Host name in the guest.
+    pub hostname: String,
+    /// Data interfaces by index, the first has index 1.
+    pub interfaces: Vec<Interface>,
+    /// MAC address of the management interface, if fixed.
+    pub management_mac: Option<MacAddress>,
+    /// Address on the management network, if fixed.
+    pub management_ipv4: Option<Ipv4Addr>,
+    /// Host bridge of the management interface, if the node has its own.
+    pub management_bridge: Option<String>,
+    /// TCP port of the console, if fixed, with its place.
+    pub console_port: Option<(u16, Span)>,
+    /// The first configuration, if given.
+    pub startup_config: Option<StartupConfig>,
+    /// A ready-made day-0 medium, relative to the lab's folder.
+    pub config_medium: Option<(String, Span)>,
+    /// An ISO to insert, relative to the lab's folder.
+    pub cdrom: Option<(String, Span)>,
+}
+
+impl Node {
+    /// The dialect in which a configuration is generated when none is given.
+    pub fn dialect(&self) -> Dialect {
+        self.guest.day0.dialect
+    }
+
+    /// Whether another kind's image boots in place of its own.
+    pub fn is_stand_in(&self) -> bool {
+        self.guest.name != self.kind.name
+    }
+}
+
+/// A first configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartupConfig {
+    /// The text itself.
+    Inline(String),
+    /// A file, relative to the lab's folder, and where it is named.
+    File(String, Span),
+}
+
+/// A data interface of a node.
+#[derive(Debug, Clone)]
+pub struct Interface {
+    /// From 1.
+    pub index: u32,
+    /// The vendor's name.
+    pub name: String,
+    /// MAC address, if fixed.
+    pub mac: Option<MacAddress>,
+    /// Addresses given by the lab.
+    pub addresses: Vec<IpNet>,
+    /// Largest frame payload in bytes, if the link says.
+    pub mtu: Option<u32>,
+    /// Fixed ports of its tunnel (the origin's way).
+    pub tunnel: Option<FixedTunnel>,
+}
+
+/// The ports of a tunnel, as the lab fixes them; both on 127.0.0.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FixedTunnel {
+    /// Frames are sent to this port.
+    pub remote_port: u16,
+    /// This port is bound.
+    pub local_port: u16,
+    /// Whether a peer points back; if not, the interface is not connected.
+    pub connected: bool,
+    /// Where the local port stands.
+    pub span: Span,
+}
+
+/// One end of a link: positions in [`Lab::nodes`] and [`Node::interfaces`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct End {
+    /// Position of the node.
+    pub node: usize,
+    /// Position of the interface (its index less one).
+    pub interface: usize,
+}
+
+/// Two interfaces, joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// The ends.
+    pub ends: [End; 2],
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// How the nodes of a lab are managed.
+#[derive(Debug, Clone, Default)]
+pub struct Management {
+    /// The way; `None` leaves it to what the connection allows.
+    pub mode: Option<ManagementMode>,
+    /// The bridge to use or to make, if the lab names one.
+    pub bridge: Option<String>,
+    /// The subnet, if the lab gives it.
+    pub ipv4_subnet: Option<Ipv4Net>,
+    /// Bridges that have their own subnet.
+    pub networks: Vec<NetworkSpec>,
+}

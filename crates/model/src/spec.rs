@@ -1,0 +1,166 @@
+//! A lab as the user wrote it, whatever the format, every value with its place.
+//!
+//! Every format reader ends here and everything behind it knows one form. Nothing is resolved
+//! yet: a kind is a word, an interface is a text. [`crate::resolve`] makes a [`crate::lab::Lab`].
+
+use crate::mac::MacAddress;
+use crate::span::{Span, Spanned};
+use ipnet::IpNet;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// A lab as written.
+#[derive(Debug, Clone)]
+pub struct LabSpec {
+    /// The lab's name: written in the file, else that of its file or folder.
+    pub name: Spanned<String>,
+    /// The nodes, in the order of the file.
+    pub nodes: Vec<NodeSpec>,
+    /// The links, in the order of the file.
+    pub links: Vec<LinkSpec>,
+    /// What is said of the management network.
+    pub management: ManagementSpec,
+    /// Pools from which addresses are taken where the lab gives none.
+    pub addressing: AddressingSpec,
+    /// Where consoles listen: the node's own loopback address unless the lab says otherwise.
+    pub console_address: Option<Spanned<IpAddr>>,
+}
+
+/// A node as written, with the lab's defaults already filled in.
+#[derive(Debug, Clone)]
+pub struct NodeSpec {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// The word for its kind.
+    pub kind: Spanned<String>,
+    /// The image: a path, or a name in the image store.
+    pub image: Option<Spanned<ImageSpec>>,
+    /// Virtual CPUs.
+    pub cpus: Option<Spanned<u32>>,
+    /// Memory in MiB.
+    pub memory_mib: Option<Spanned<u64>>,
+    /// How many data interfaces it has.
+    pub interface_count: Option<Spanned<u32>>,
+    /// MAC address of the management interface.
+    pub mac: Option<Spanned<MacAddress>>,
+    /// Address on the management network.
+    pub management_ipv4: Option<Spanned<Ipv4Addr>>,
+    /// Host bridge of the management interface.
+    pub management_bridge: Option<Spanned<String>>,
+    /// TCP port of the console.
+    pub console_port: Option<Spanned<u16>>,
+    /// The first configuration.
+    pub startup_config: Option<Spanned<StartupConfigSpec>>,
+    /// A ready-made day-0 medium, relative to the lab's folder.
+    pub config_medium: Option<Spanned<String>>,
+    /// An ISO to insert, relative to the lab's folder.
+    pub cdrom: Option<Spanned<String>>,
+    /// Host name in the guest, where it is not the node's name.
+    pub hostname: Option<Spanned<String>>,
+    /// Tunnels with fixed ports, the n-th for the n-th data interface (the origin's way).
+    pub tunnels: Vec<Spanned<TunnelSpec>>,
+}
+
+/// An image as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageSpec {
+    /// A path relative to the lab's folder, or absolute.
+    Path(String),
+    /// A name in the image store.
+    Stored(String),
+}
+
+/// A first configuration as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartupConfigSpec {
+    /// The text itself.
+    Inline(String),
+    /// A file, relative to the lab's folder.
+    File(String),
+}
+
+/// The two ports of a tunnel with fixed ports, on 127.0.0.1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TunnelSpec {
+    /// The port that frames are sent to (the origin's `s_port`).
+    pub remote_port: Spanned<u16>,
+    /// The port that is bound (the origin's `d_port`).
+    pub local_port: Spanned<u16>,
+}
+
+impl TunnelSpec {
+    /// The origin binds this port to say "not connected"; any number of interfaces may.
+    pub const IDLE_LOCAL_PORT: u16 = 10000;
+
+    /// Whether the interface is explicitly not connected.
+    pub fn is_idle(&self) -> bool {
+        self.local_port.value == Self::IDLE_LOCAL_PORT
+    }
+}
+
+/// A link as written.
+#[derive(Debug, Clone)]
+pub struct LinkSpec {
+    /// The two ends.
+    pub ends: [EndSpec; 2],
+    /// Largest frame payload in bytes.
+    pub mtu: Option<Spanned<u32>>,
+    /// The whole entry.
+    pub span: Span,
+}
+
+/// One end of a link as written.
+#[derive(Debug, Clone)]
+pub struct EndSpec {
+    /// The node's name.
+    pub node: Spanned<String>,
+    /// The interface's name.
+    pub interface: Spanned<String>,
+    /// Addresses of the interface.
+    pub addresses: Vec<Spanned<IpNet>>,
+    /// MAC address of the interface.
+    pub mac: Option<Spanned<MacAddress>>,
+}
+
+/// What is said of the management network.
+#[derive(Debug, Clone, Default)]
+pub struct ManagementSpec {
+    /// How management reaches the nodes; by default what the connection allows.
+    pub mode: Option<Spanned<ManagementMode>>,
+    /// An existing host bridge, or the name of the bridge to make.
+    pub bridge: Option<Spanned<String>>,
+    /// The subnet; chosen free by default.
+    pub ipv4_subnet: Option<Spanned<ipnet::Ipv4Net>>,
+    /// Bridges with their own subnets and modes (the origin has two).
+    pub networks: Vec<NetworkSpec>,
+}
+
+/// One management network by its bridge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkSpec {
+    /// The bridge.
+    pub bridge: String,
+    /// The subnet.
+    pub ipv4_subnet: ipnet::Ipv4Net,
+}
+
+/// How management reaches the nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ManagementMode {
+    /// A libvirt network with NAT (needs `qemu:///system`).
+    Nat,
+    /// A libvirt network that the host routes (needs `qemu:///system`).
+    Route,
+    /// User-mode networking with a forwarded SSH port; needs no rights.
+    User,
+    /// No management interface is connected.
+    None,
+}
+
+/// Pools of addresses.
+#[derive(Debug, Clone, Default)]
+pub struct AddressingSpec {
+    /// One address a router.
+    pub loopbacks: Option<Spanned<ipnet::Ipv4Net>>,
+    /// One /31 a link.
+    pub links: Option<Spanned<ipnet::Ipv4Net>>,
+}
