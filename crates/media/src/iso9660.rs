@@ -57,6 +57,9 @@ pub const MAX_JOLIET_LABEL_CHARS: usize = 16;
 /// The most characters in a file or folder name with Joliet.
 pub const MAX_JOLIET_NAME_CHARS: usize = 64;
 
+/// What the descriptor names as the image's maker.
+const APPLICATION: &str = "VNFLAB";
+
 /// How names are stored on the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NameRules {
@@ -342,6 +345,7 @@ fn node_of(content: Option<&[u8]>, names: NameRules) -> Node {
 fn lay_out(tree: &Tree, label: &str, names: NameRules) -> Result<Vec<u8>, IsoError> {
     let options = IsoOptions::default()
         .with_id(IsoId::Volume, label)
+        .with_id(IsoId::Application, APPLICATION)
         .with_time(NoClock::TIME)
         .with_relocation(Relocation::Refuse);
     let options = match names {
