@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no environment, no printing. What has to be known of the world comes
 //! in as an argument, so that everything here can be tested with plain values.
 
+pub mod blueprint;
 pub mod code;
 pub mod diagnostic;
 pub mod facts;
@@ -10,5 +11,8 @@ pub mod kind;
 pub mod lab;
 pub mod mac;
 pub mod name;
+pub mod observed;
+pub mod plan;
+pub mod record;
 pub mod span;
 pub mod spec;

@@ -1,0 +1,366 @@
+//! What shall be: every MAC address, UDP endpoint, console, volume and day-0 file, decided.
+//!
+//! [`crate::allocate`] makes a blueprint; [`crate::plan`] compares it with what was observed. A
+//! [`NodeBlueprint`] is also what a domain carries in its metadata, as JSON (see
+//! [`crate::record`]), so its serde form is a file format: a change that an older program would
+//! misread raises [`crate::record::VERSION`].
+
+use crate::kind::{Bus, Firmware, Machine, NicModel};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// A whole lab, decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blueprint {
+    /// The lab's name.
+    pub lab: String,
+    /// The file or folder that the lab came from.
+    pub source: String,
+    /// Management networks to make; those of the host are not listed.
+    pub networks: Vec<NetworkBlueprint>,
+    /// The nodes, in the order of the lab.
+    pub nodes: Vec<NodeBlueprint>,
+    /// Contents of the day-0 media, by volume name.
+    pub media: BTreeMap<String, MediaContent>,
+}
+
+impl Blueprint {
+    /// The node of a name.
+    pub fn node(&self, name: &str) -> Option<&NodeBlueprint> {
+        self.nodes.iter().find(|node| node.node == name)
+    }
+}
+
+/// A node, decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct NodeBlueprint {
+    /// The lab's name.
+    pub lab: String,
+    /// The node's name.
+    pub node: String,
+    /// The node's number in the lab, from 1; generated addresses follow from it.
+    pub number: u32,
+    /// The kind that the lab names.
+    pub kind: String,
+    /// The kind whose guest boots: `kind` itself, or its stand-in.
+    pub guest: String,
+    /// Host name in the guest.
+    pub hostname: String,
+    /// How QEMU executes it.
+    pub accelerator: Accelerator,
+    /// The machine.
+    pub machine: MachineBlueprint,
+    /// Disks and CD-ROMs, the boot disk first.
+    pub drives: Vec<Drive>,
+    /// NICs in PCI order.
+    pub nics: Vec<Nic>,
+    /// The serial console.
+    pub console: Console,
+    /// How one sees that it is up.
+    pub ready: ReadyBlueprint,
+    /// How one gets in from the host; `None` without management.
+    pub access: Option<Access>,
+}
+
+impl NodeBlueprint {
+    /// The domain's name: `LAB.NODE`.
+    pub fn domain(&self) -> String {
+        domain_name(&self.lab, &self.node)
+    }
+
+    /// The data NICs, by interface index.
+    pub fn data_nics(&self) -> impl Iterator<Item = &Nic> {
+        self.nics
+            .iter()
+            .filter(|nic| matches!(nic.role, NicRole::Data { .. }))
+    }
+}
+
+/// A domain's name. Names hold no dot, so two pairs never meet in one name.
+pub fn domain_name(lab: &str, node: &str) -> String {
+    format!("{lab}.{node}")
+}
+
+/// How QEMU executes a guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accelerator {
+    /// In hardware.
+    Kvm,
+    /// By translation, an order of magnitude slower.
+    Tcg,
+}
+
+impl Accelerator {
+    /// The word for people and JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Kvm => "kvm",
+            Self::Tcg => "tcg",
+        }
+    }
+}
+
+/// CPU, memory and firmware.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct MachineBlueprint {
+    /// QEMU's machine type.
+    pub machine: Machine,
+    /// What starts the guest.
+    pub firmware: Firmware,
+    /// Virtual CPUs.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+    /// CPU model; `None` leaves it to the accelerator.
+    pub cpu_model: Option<String>,
+    /// CPU features, `+name` or `-name`.
+    pub cpu_features: Vec<String>,
+    /// SMBIOS: table, field, text.
+    pub smbios: Vec<(String, String, String)>,
+    /// Number of serial ports.
+    pub serial_ports: u32,
+}
+
+/// A disk or CD-ROM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Drive {
+    /// Where it hangs.
+    pub bus: Bus,
+    /// What is in it.
+    pub content: DriveContent,
+}
+
+impl Drive {
+    /// Whether the guest sees a CD-ROM.
+    pub fn is_cdrom(&self) -> bool {
+        matches!(
+            self.content,
+            DriveContent::Media { .. } | DriveContent::HostIso { .. }
+        )
+    }
+
+    /// The volume that we make for it, if it is one of ours.
+    pub fn volume(&self) -> Option<&str> {
+        match &self.content {
+            DriveContent::Overlay { volume, .. }
+            | DriveContent::Empty { volume, .. }
+            | DriveContent::Media { volume, .. } => Some(volume),
+            DriveContent::HostIso { .. } => None,
+        }
+    }
+}
+
+/// What is in a drive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "type")]
+pub enum DriveContent {
+    /// A qcow2 overlay of an image, which stays as it is.
+    #[serde(rename_all = "kebab-case")]
+    Overlay {
+        /// Our volume.
+        volume: String,
+        /// Absolute path of the image.
+        image_path: String,
+        /// The image's format, as QEMU calls it.
+        image_format: String,
+        /// Size of the disk in bytes.
+        size_bytes: u64,
+    },
+    /// An empty qcow2 disk.
+    #[serde(rename_all = "kebab-case")]
+    Empty {
+        /// Our volume.
+        volume: String,
+        /// Size of the disk in bytes.
+        size_bytes: u64,
+    },
+    /// A day-0 medium of ours; its content is in [`Blueprint::media`].
+    #[serde(rename_all = "kebab-case")]
+    Media {
+        /// Our volume.
+        volume: String,
+        /// SHA-256 of the content, in hex: tells whether it changed.
+        digest: String,
+    },
+    /// An ISO of the user, read only.
+    #[serde(rename_all = "kebab-case")]
+    HostIso {
+        /// Absolute path.
+        path: String,
+    },
+}
+
+/// What a day-0 medium holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaContent {
+    /// How file names are written.
+    pub naming: MediaNaming,
+    /// The volume label.
+    pub label: String,
+    /// Paths and contents, sorted by path.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+/// How file names are written on an ISO 9660 image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaNaming {
+    /// Upper case, at most 31 characters: what `mkisofs -l` gives.
+    Plain,
+    /// With the Joliet and Rock Ridge extensions, as cloud-init expects.
+    Extended,
+}
+
+/// A NIC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Nic {
+    /// What it is for.
+    pub role: NicRole,
+    /// The vendor's name of the interface.
+    pub name: String,
+    /// The model.
+    pub model: NicModel,
+    /// The MAC address.
+    pub mac: String,
+    /// Where its frames go.
+    pub attachment: Attachment,
+    /// Whether the guest sees a carrier.
+    pub carrier: Carrier,
+    /// The other end of the link, as `NODE:INTERFACE`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub peer: Option<String>,
+    /// Addresses with prefix length, given by the lab or from its pool.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub addresses: Vec<String>,
+    /// Largest frame payload in bytes, where the link says.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub mtu: Option<u32>,
+}
+
+/// What a NIC is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "type")]
+pub enum NicRole {
+    /// Reaching the node from the host.
+    Management,
+    /// Something that the guest keeps for itself.
+    Dummy,
+    /// A data interface.
+    Data {
+        /// Its index, from 1.
+        index: u32,
+    },
+}
+
+/// Whether the guest sees a carrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Carrier {
+    /// It does.
+    Up,
+    /// It does not.
+    Down,
+}
+
+/// Where a NIC's frames go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "type")]
+pub enum Attachment {
+    /// A UDP socket pair: one datagram is one frame.
+    Tunnel {
+        /// Bound here.
+        local: SocketAddr,
+        /// Frames are sent there.
+        remote: SocketAddr,
+    },
+    /// A bridge: the host's own or that of a management network.
+    Bridge {
+        /// Its name.
+        bridge: String,
+    },
+    /// QEMU's user-mode networking.
+    User {
+        /// Connections to this address of the host reach the guest's SSH server.
+        ssh: SocketAddr,
+    },
+}
+
+/// The serial console.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Console {
+    /// QEMU's telnet server listens here.
+    pub listen: SocketAddr,
+    /// All output since the start is recorded in this file of the host.
+    pub log_path: String,
+}
+
+/// How one sees that a node is up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ReadyBlueprint {
+    /// Texts of which one shows on the console.
+    pub patterns: Vec<String>,
+    /// How long it may take, in seconds.
+    pub timeout_seconds: u64,
+}
+
+/// How one gets in from the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Access {
+    /// The SSH server as seen from the host.
+    pub ssh: SocketAddr,
+    /// The address that the node has on its management interface.
+    pub address: IpAddr,
+    /// The user to log in as, where the kind has one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub user: Option<String>,
+}
+
+/// A management network that we make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct NetworkBlueprint {
+    /// The lab's name.
+    pub lab: String,
+    /// libvirt's name of the network.
+    pub name: String,
+    /// The bridge.
+    pub bridge: String,
+    /// How it forwards.
+    pub forward: Forward,
+    /// The host's own address on it.
+    pub gateway: Ipv4Addr,
+    /// Length of the network's prefix.
+    pub prefix_length: u8,
+    /// DHCP leases, fixed by MAC address. They may change while the network runs.
+    pub leases: Vec<Lease>,
+}
+
+/// How a network forwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Forward {
+    /// With address translation.
+    Nat,
+    /// Routed by the host.
+    Route,
+}
+
+/// A DHCP lease.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Lease {
+    /// For this MAC address.
+    pub mac: String,
+    /// This address.
+    pub address: Ipv4Addr,
+    /// The node's name, which DNS answers too.
+    pub name: String,
+}

@@ -1,0 +1,232 @@
+//! What was seen on a libvirt connection: facts, never wishes.
+
+use crate::blueprint::{Accelerator, NetworkBlueprint, NodeBlueprint};
+use crate::record::NodeRecord;
+use ipnet::Ipv4Net;
+use std::collections::BTreeSet;
+
+/// What exists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Domains that carry our metadata, of all labs.
+    pub domains: Vec<ObservedDomain>,
+    /// Networks that carry our metadata, of all labs.
+    pub networks: Vec<ObservedNetwork>,
+    /// Volumes of our pool whose names are of our form, of all labs.
+    pub volumes: Vec<ObservedVolume>,
+    /// Names of domains that are not ours.
+    pub foreign_domains: BTreeSet<String>,
+    /// Names of networks that are not ours.
+    pub foreign_networks: BTreeSet<String>,
+    /// Bridges that belong to networks that are not ours.
+    pub foreign_bridges: BTreeSet<String>,
+}
+
+impl Observed {
+    /// The domain of a node.
+    pub fn domain(&self, lab: &str, node: &str) -> Option<&ObservedDomain> {
+        self.domains.iter().find(|domain| {
+            let NodeBlueprint {
+                lab: its_lab,
+                node: its_node,
+                ..
+            } = &domain.record.blueprint;
+            its_lab == lab && its_node == node
+        })
+    }
+
+    /// The domains of a lab.
+    pub fn of_lab<'a>(&'a self, lab: &'a str) -> impl Iterator<Item = &'a ObservedDomain> {
+        self.domains
+            .iter()
+            .filter(move |domain| domain.record.blueprint.lab == lab)
+    }
+
+    /// The names of all labs.
+    pub fn labs(&self) -> BTreeSet<&str> {
+        let domains = self
+            .domains
+            .iter()
+            .map(|domain| domain.record.blueprint.lab.as_str());
+        let networks = self
+            .networks
+            .iter()
+            .map(|network| network.blueprint.lab.as_str());
+        let volumes = self.volumes.iter().map(|volume| volume.name.lab.as_str());
+        domains.chain(networks).chain(volumes).collect()
+    }
+}
+
+/// A domain of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedDomain {
+    /// libvirt's name.
+    pub name: String,
+    /// What it was made from.
+    pub record: NodeRecord,
+    /// Whether it runs.
+    pub state: DomainState,
+    /// Process id of its QEMU, when it runs on this host and can be known.
+    pub process: Option<u32>,
+}
+
+/// Whether a domain runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DomainState {
+    /// It does (a guest that is shutting down still does).
+    Running,
+    /// Its CPUs are held.
+    Paused,
+    /// It does not.
+    Off,
+    /// QEMU or the guest crashed.
+    Crashed,
+}
+
+impl DomainState {
+    /// The word for people and JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Off => "off",
+            Self::Crashed => "crashed",
+        }
+    }
+}
+
+/// A network of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedNetwork {
+    /// What it was made from, with the leases that it has now.
+    pub blueprint: NetworkBlueprint,
+    /// Whether it runs.
+    pub state: NetworkState,
+}
+
+/// Whether a network runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NetworkState {
+    /// It does.
+    Active,
+    /// It does not.
+    Inactive,
+}
+
+/// A volume of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedVolume {
+    /// Its name, taken apart.
+    pub name: VolumeName,
+    /// Path of the image that it is an overlay of.
+    pub backing_path: Option<String>,
+    /// Size that the guest sees, in bytes.
+    pub capacity_bytes: u64,
+    /// Size that it takes up, in bytes.
+    pub allocation_bytes: u64,
+}
+
+/// The name of one of our volumes: `vnflab1.LAB.NODE.PART.EXTENSION`.
+///
+/// libvirt gives volumes no metadata element, so the name carries it: whose it is, and the
+/// version of the form (the digit). A file in our pool with another name is not ours.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VolumeName {
+    /// The lab.
+    pub lab: String,
+    /// The node.
+    pub node: String,
+    /// What it is of the node: `disk`, `extra1`, `day0`.
+    pub part: String,
+    /// `qcow2` or `iso`.
+    pub extension: String,
+}
+
+impl VolumeName {
+    /// Begins every name; the digit is the version of the form.
+    pub const PREFIX: &'static str = "vnflab1";
+
+    /// The name of a part of a node.
+    pub fn new(lab: &str, node: &str, part: &str, extension: &str) -> Self {
+        let own = str::to_owned;
+        Self {
+            lab: own(lab),
+            node: own(node),
+            part: own(part),
+            extension: own(extension),
+        }
+    }
+
+    /// Takes a name apart; `None` for a name that is not of our form.
+    pub fn parse(text: &str) -> Option<Self> {
+        let parts: Vec<&str> = text.split('.').collect();
+        let [Self::PREFIX, lab, node, part, extension] = parts[..] else {
+            return None;
+        };
+        let named = [lab, node, part, extension]
+            .iter()
+            .all(|part| !part.is_empty());
+        named.then(|| Self::new(lab, node, part, extension))
+    }
+}
+
+impl std::fmt::Display for VolumeName {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            lab,
+            node,
+            part,
+            extension,
+        } = self;
+        write!(
+            formatter,
+            "{}.{lab}.{node}.{part}.{extension}",
+            Self::PREFIX
+        )
+    }
+}
+
+/// What is known of the host that a connection leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// The connection's URI.
+    pub uri: String,
+    /// Whose libvirt it is.
+    pub scope: Scope,
+    /// Whether it is this very machine.
+    pub locality: Locality,
+    /// How guests are executed.
+    pub accelerator: Accelerator,
+    /// Why not in hardware, or by what evidence it is.
+    pub accelerator_reason: String,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+    /// CPUs.
+    pub cpus: u32,
+    /// Folder of our volumes on that host.
+    pub volume_folder: String,
+    /// Folder of the console logs on that host.
+    pub console_folder: String,
+    /// Bridges of the host that are not ours.
+    pub bridges: BTreeSet<String>,
+    /// Subnets that the host uses already.
+    pub subnets: Vec<Ipv4Net>,
+}
+
+/// Whose libvirt it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The system's: networks and bridges can be made.
+    System,
+    /// A user's: no rights beyond those of the user.
+    Session,
+}
+
+/// Where a connection leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locality {
+    /// To this machine.
+    Local,
+    /// To another.
+    Remote,
+}

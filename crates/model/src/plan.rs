@@ -1,0 +1,220 @@
+//! What has to be done, in which order, and why.
+//!
+//! Planning is pure and makes all choices; execution makes none. A plan is a list of [`Step`]s
+//! in which every step names the earlier ones that it waits for. Every action is idempotent, so
+//! that a plan that was broken off is simply made again.
+
+mod down;
+mod power;
+mod up;
+
+pub use down::{Disks, plan_down};
+pub use power::{Stop, plan_restart, plan_start, plan_stop};
+pub use up::{PlanError, plan_up};
+
+use crate::blueprint::{Lease, NetworkBlueprint};
+
+/// Position of a step in its plan.
+pub type StepId = usize;
+
+/// An ordered list of steps; a step's `after` only names earlier ones.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// What is to be done.
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// Whether nothing is to be done.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Appends a step and names it.
+    fn push(
+        &mut self,
+        subject: &Subject,
+        action: Action,
+        reason: impl Into<String>,
+        after: &[StepId],
+    ) -> StepId {
+        self.steps.push(Step {
+            subject: subject.clone(),
+            action,
+            reason: reason.into(),
+            after: after.to_vec(),
+        });
+        self.steps.len() - 1
+    }
+}
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Whom it concerns.
+    pub subject: Subject,
+    /// What is done.
+    pub action: Action,
+    /// Why, in a few words.
+    pub reason: String,
+    /// Earlier steps that must have succeeded.
+    pub after: Vec<StepId>,
+}
+
+/// Whom a step concerns.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A node, by name.
+    Node(String),
+    /// A management network, by libvirt's name.
+    Network(String),
+}
+
+impl Subject {
+    /// The name to show.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Node(name) | Self::Network(name) => name,
+        }
+    }
+}
+
+/// What is done. All of it is idempotent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Define a management network.
+    DefineNetwork {
+        /// What it shall be.
+        network: NetworkBlueprint,
+    },
+    /// Start a management network.
+    StartNetwork {
+        /// Its name.
+        network: String,
+    },
+    /// Give a MAC address its address, while the network runs.
+    AddLease {
+        /// The network.
+        network: String,
+        /// The lease.
+        lease: Lease,
+    },
+    /// Take a lease back, while the network runs.
+    RemoveLease {
+        /// The network.
+        network: String,
+        /// The lease.
+        lease: Lease,
+    },
+    /// Stop and undefine a management network.
+    RemoveNetwork {
+        /// Its name.
+        network: String,
+    },
+    /// Make a qcow2 overlay of an image.
+    CreateOverlay {
+        /// The volume to make.
+        volume: String,
+        /// The image.
+        image_path: String,
+        /// The image's format.
+        image_format: String,
+        /// Size of the disk in bytes.
+        size_bytes: u64,
+    },
+    /// Make an empty qcow2 disk.
+    CreateDisk {
+        /// The volume to make.
+        volume: String,
+        /// Size of the disk in bytes.
+        size_bytes: u64,
+    },
+    /// Write a day-0 medium, whether or not there is one of that name.
+    WriteMedia {
+        /// The volume; its content is in the blueprint.
+        volume: String,
+    },
+    /// Delete a volume.
+    DeleteVolume {
+        /// The volume.
+        volume: String,
+    },
+    /// Define a node's domain, or define it anew.
+    DefineDomain {
+        /// The domain.
+        domain: String,
+        /// The node's name in the blueprint.
+        node: String,
+    },
+    /// Start a domain.
+    StartDomain {
+        /// The domain.
+        domain: String,
+    },
+    /// Let a held domain go on.
+    ResumeDomain {
+        /// The domain.
+        domain: String,
+    },
+    /// Ask the guest to shut down.
+    ShutdownDomain {
+        /// The domain.
+        domain: String,
+    },
+    /// Take a domain's power away.
+    DestroyDomain {
+        /// The domain.
+        domain: String,
+    },
+    /// Undefine a domain that does not run.
+    UndefineDomain {
+        /// The domain.
+        domain: String,
+    },
+}
+
+impl Action {
+    /// The verb and object for people, such as `start the domain`.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::DefineNetwork { network } => format!("define the network on {}", network.bridge),
+            Self::StartNetwork { .. } => "start the network".to_owned(),
+            Self::AddLease { lease, .. } => format!("lease {} to {}", lease.address, lease.name),
+            Self::RemoveLease { lease, .. } => {
+                format!("take the lease of {} back", lease.address)
+            }
+            Self::RemoveNetwork { .. } => "remove the network".to_owned(),
+            Self::CreateOverlay { .. } => "make the disk".to_owned(),
+            Self::CreateDisk { .. } => "make an empty disk".to_owned(),
+            Self::WriteMedia { .. } => "write the day-0 medium".to_owned(),
+            Self::DeleteVolume { volume } => format!("delete {volume}"),
+            Self::DefineDomain { .. } => "define the domain".to_owned(),
+            Self::StartDomain { .. } => "start the VM".to_owned(),
+            Self::ResumeDomain { .. } => "resume the VM".to_owned(),
+            Self::ShutdownDomain { .. } => "shut the guest down".to_owned(),
+            Self::DestroyDomain { .. } => "power the VM off".to_owned(),
+            Self::UndefineDomain { .. } => "undefine the domain".to_owned(),
+        }
+    }
+
+    /// A stable word for JSON, such as `start-domain`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::DefineNetwork { .. } => "define-network",
+            Self::StartNetwork { .. } => "start-network",
+            Self::AddLease { .. } => "add-lease",
+            Self::RemoveLease { .. } => "remove-lease",
+            Self::RemoveNetwork { .. } => "remove-network",
+            Self::CreateOverlay { .. } => "create-overlay",
+            Self::CreateDisk { .. } => "create-disk",
+            Self::WriteMedia { .. } => "write-media",
+            Self::DeleteVolume { .. } => "delete-volume",
+            Self::DefineDomain { .. } => "define-domain",
+            Self::StartDomain { .. } => "start-domain",
+            Self::ResumeDomain { .. } => "resume-domain",
+            Self::ShutdownDomain { .. } => "shutdown-domain",
+            Self::DestroyDomain { .. } => "destroy-domain",
+            Self::UndefineDomain { .. } => "undefine-domain",
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! From what is to nothing.
+
+use super::{Action, Plan, StepId, Subject};
+use crate::blueprint::Attachment;
+use crate::observed::{DomainState, Observed};
+use std::collections::BTreeMap;
+
+/// What becomes of the disks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disks {
+    /// They are deleted with the rest.
+    Delete,
+    /// They stay; the next `up` boots from them again.
+    Keep,
+}
+
+/// What has to be done so that nothing of the lab is left.
+///
+/// It follows from what was observed alone, so a lab goes down completely even when its file
+/// was edited or lost in the meantime.
+pub fn plan_down(lab: &str, observed: &Observed, disks: Disks) -> Plan {
+    let mut plan = Plan::default();
+    let reason = "the lab goes down";
+    let mut off = Vec::new();
+    let mut undefined: BTreeMap<&str, StepId> = BTreeMap::new();
+    for domain in observed.of_lab(lab) {
+        let node = domain.record.blueprint.node.as_str();
+        let subject = Subject::Node(node.to_owned());
+        let mut after = Vec::new();
+        if domain.state != DomainState::Off {
+            let action = Action::DestroyDomain {
+                domain: domain.name.clone(),
+            };
+            after.push(plan.push(&subject, action, reason, &[]));
+        }
+        let action = Action::UndefineDomain {
+            domain: domain.name.clone(),
+        };
+        let undefine = plan.push(&subject, action, reason, &after);
+        off.extend(after);
+        undefined.insert(node, undefine);
+    }
+    for volume in observed
+        .volumes
+        .iter()
+        .filter(|volume| volume.name.lab == lab)
+    {
+        // Media are made again at every start; only disks are worth keeping.
+        if disks == Disks::Keep && volume.name.extension != "iso" {
+            continue;
+        }
+        let after: Vec<StepId> = undefined
+            .get(volume.name.node.as_str())
+            .copied()
+            .into_iter()
+            .collect();
+        let action = Action::DeleteVolume {
+            volume: volume.name.to_string(),
+        };
+        plan.push(
+            &Subject::Node(volume.name.node.clone()),
+            action,
+            reason,
+            &after,
+        );
+    }
+    for network in observed
+        .networks
+        .iter()
+        .filter(|network| network.blueprint.lab == lab)
+    {
+        let bridge = &network.blueprint.bridge;
+        if used_by_another_lab(lab, bridge, observed) {
+            continue;
+        }
+        let name = network.blueprint.name.clone();
+        let subject = Subject::Network(name.clone());
+        plan.push(
+            &subject,
+            Action::RemoveNetwork { network: name },
+            reason,
+            &off,
+        );
+    }
+    plan
+}
+
+fn used_by_another_lab(lab: &str, bridge: &str, observed: &Observed) -> bool {
+    let others = observed
+        .domains
+        .iter()
+        .filter(|domain| domain.record.blueprint.lab != lab);
+    others
+        .filter(|domain| domain.state != DomainState::Off)
+        .any(|domain| {
+            domain.record.blueprint.nics.iter().any(|nic| {
+            matches!(&nic.attachment, Attachment::Bridge { bridge: used } if used == bridge)
+        })
+        })
+}
