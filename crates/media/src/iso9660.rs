@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use hadris_fs::{
-    Content, NoClock, Node, Owner, PathError, Permissions, SetAttr, Tree, WarningKind,
+    Content, NoClock, Node, Owner, PathError, Permissions, SetAttr, Tree, Warning, WarningKind,
 };
 use hadris_iso::{IsoId, IsoLevel, IsoOptions, Relocation};
 
@@ -356,25 +356,37 @@ fn lay_out(tree: &Tree, label: &str, names: NameRules) -> Result<Vec<u8>, IsoErr
             .with_joliet()
             .with_rock_ridge(),
     };
-    let mut image = Vec::new();
+    let size = hadris_iso::plan(tree, &options)
+        .map_err(layout_error)?
+        .size();
+    // The limits keep the size far below what a usize holds; a wrong guess only costs a copy.
+    let mut image = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     let report = hadris_iso::sync::write(&mut image, tree, &options).map_err(layout_error)?;
-    for warning in report.warnings() {
-        let renamed = match warning.kind() {
-            WarningKind::Dropped(_) | WarningKind::Boot => false,
-            // Under Rock Ridge the plain names beneath may differ; the exact ones may not.
-            _ => names != NameRules::RockRidgeJoliet || warning.message() != PLAIN_NAME_WARNING,
-        };
-        if renamed {
-            let text = |bytes: Option<&[u8]>| {
-                String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
-            };
-            return Err(IsoError::NameChanged {
-                path: text(warning.path()),
-                stored: text(warning.stored_as()),
-            });
-        }
+    match report
+        .warnings()
+        .iter()
+        .find(|warning| is_renamed(warning, names))
+    {
+        None => Ok(image),
+        Some(warning) => Err(IsoError::NameChanged {
+            path: lossy(warning.path()),
+            stored: lossy(warning.stored_as()),
+        }),
     }
-    Ok(image)
+}
+
+/// Whether the layout stored something otherwise than the rules promise.
+fn is_renamed(warning: &Warning, names: NameRules) -> bool {
+    match warning.kind() {
+        // Owners and modes, which plain images do not have, and bootability.
+        WarningKind::Dropped(_) | WarningKind::Boot => false,
+        // Under Rock Ridge the plain names beneath may differ; the exact ones may not.
+        _ => names != NameRules::RockRidgeJoliet || warning.message() != PLAIN_NAME_WARNING,
+    }
+}
+
+fn lossy(bytes: Option<&[u8]>) -> String {
+    String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
 }
 
 /// What the layout calls a name of the primary tree in its warnings.

@@ -8,6 +8,20 @@
 //! - [`iso9660`] lays files out as an ISO 9660 image, with or without Rock Ridge and Joliet.
 //! - [`nocloud`] names the files of cloud-init's NoCloud source and puts them on such an image.
 //!
+//! ```
+//! use vnflab_media::MediaFile;
+//! use vnflab_media::iso9660::{self, IsoRequest, NameRules};
+//!
+//! let files = [MediaFile::new("iosxe_config.txt", "hostname r1\n")];
+//! let image = iso9660::build(&IsoRequest {
+//!     volume_label: "config",
+//!     files: &files,
+//!     names: NameRules::LongPlain,
+//! })?;
+//! assert_eq!(image.len() % 2048, 0);
+//! # Ok::<(), iso9660::IsoError>(())
+//! ```
+//!
 //! It is not where a kind's choice of file names and volume label lives, and it neither reads nor
 //! writes the host's files. Invariant: every function here is pure. The same input gives the same
 //! bytes, on every host and at any time, so a medium may be compared with the one made before.
