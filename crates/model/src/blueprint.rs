@@ -5,7 +5,7 @@
 //! [`crate::record`]), so its serde form is a file format: a change that an older program would
 //! misread raises [`crate::record::VERSION`].
 
-use crate::kind::{Bus, Firmware, Machine, NicModel};
+use crate::kind::{Bus, Firmware, Machine, NicModel, Video};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -48,10 +48,15 @@ pub struct NodeBlueprint {
     pub guest: String,
     /// Host name in the guest.
     pub hostname: String,
+    /// The node's own loopback address on the host: its tunnels, its console and its forwarded
+    /// SSH port are here unless the lab fixes them elsewhere.
+    pub address: Ipv4Addr,
     /// How QEMU executes it.
     pub accelerator: Accelerator,
     /// The machine.
     pub machine: MachineBlueprint,
+    /// Folder of our volumes on the host that runs the node.
+    pub volume_folder: String,
     /// Disks and CD-ROMs, the boot disk first.
     pub drives: Vec<Drive>,
     /// NICs in PCI order.
@@ -123,6 +128,8 @@ pub struct MachineBlueprint {
     pub smbios: Vec<(String, String, String)>,
     /// Number of serial ports.
     pub serial_ports: u32,
+    /// The graphics adapter.
+    pub video: Video,
 }
 
 /// A disk or CD-ROM.

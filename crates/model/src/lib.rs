@@ -3,10 +3,14 @@
 //! Pure: no I/O, no clock, no environment, no printing. What has to be known of the world comes
 //! in as an argument, so that everything here can be tested with plain values.
 
+pub mod allocate;
 pub mod blueprint;
 pub mod code;
+pub mod day0;
 pub mod diagnostic;
+pub mod domain_xml;
 pub mod facts;
+mod hash;
 pub mod kind;
 pub mod lab;
 pub mod mac;

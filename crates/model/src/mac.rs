@@ -22,14 +22,14 @@ pub enum MacError {
 }
 
 impl MacAddress {
-    /// QEMU's customary prefix, locally administered; the origin's files use it too.
-    pub const QEMU_PREFIX: [u8; 3] = [0x52, 0x54, 0x00];
+    /// How QEMU's customary addresses begin (52:54:00); locally administered.
+    pub const QEMU_PREFIX: [u8; 2] = [0x52, 0x54];
 
-    /// An address below QEMU's prefix; only the low 24 bits of `suffix` count.
+    /// An address that begins as QEMU's do, with 32 bits of our own behind.
     pub fn qemu(suffix: u32) -> Self {
-        let [_, a, b, c] = suffix.to_be_bytes();
-        let [x, y, z] = Self::QEMU_PREFIX;
-        Self([x, y, z, a, b, c])
+        let [a, b, c, d] = suffix.to_be_bytes();
+        let [x, y] = Self::QEMU_PREFIX;
+        Self([x, y, a, b, c, d])
     }
 
     /// The six bytes, in the order of transmission.

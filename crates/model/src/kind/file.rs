@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     Bus, Day0, Dialect, ExtraDisk, Firmware, Hardware, InterfacePattern, Interfaces, Kind, Login,
-    Machine, MediaForm, NicModel, PatternError, Ready, SmbiosField, Support,
+    Machine, MediaForm, NicModel, PatternError, Ready, SmbiosField, Support, Video,
 };
 
 /// A kind as it is written.
@@ -66,6 +66,7 @@ struct HardwareFile {
     /// Table, then field, then text.
     smbios: Option<BTreeMap<String, BTreeMap<String, String>>>,
     serial_ports: Option<u32>,
+    video: Option<Video>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -148,6 +149,7 @@ impl KindFile {
             hardware.nic_model,
             hardware.smbios,
             hardware.serial_ports,
+            hardware.video,
             interfaces.management,
             interfaces.dummies,
             interfaces.names,
@@ -220,6 +222,7 @@ impl KindFile {
                 nic_model: hardware.nic_model.unwrap_or(NicModel::Virtio),
                 smbios: smbios.collect(),
                 serial_ports: hardware.serial_ports.unwrap_or(1),
+                video: hardware.video.unwrap_or(Video::Vga),
             },
             interfaces: Interfaces {
                 management: interfaces.management,

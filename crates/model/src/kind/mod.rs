@@ -86,6 +86,8 @@ pub struct Hardware {
     pub smbios: Vec<SmbiosField>,
     /// Number of serial ports; the first is the console.
     pub serial_ports: u32,
+    /// The graphics adapter.
+    pub video: Video,
 }
 
 /// An empty disk beside the image.
@@ -183,6 +185,16 @@ words! {
         Vmxnet3 = "vmxnet3",
         /// Realtek 8139.
         Rtl8139 = "rtl8139",
+    }
+}
+
+words! {
+    /// Graphics adapters. Nobody looks at them, yet some boot loaders do not start without one.
+    Video {
+        /// None.
+        None = "none",
+        /// QEMU's standard VGA.
+        Vga = "vga",
     }
 }
 

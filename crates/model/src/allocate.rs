@@ -1,0 +1,382 @@
+//! From a lab to its blueprint: every choice that depends on the host.
+//!
+//! # Theory of operation
+//!
+//! Each node gets a loopback address of its own, 127.A.B.C, which follows from the names of lab
+//! and node alone. On it listen the node's tunnels (port 10000 + interface index), its console
+//! and its forwarded SSH port. So two labs of one shape never meet, no ledger is needed, and a
+//! node keeps all its ports when others come and go. MAC addresses follow from the names in the
+//! same way.
+//!
+//! What was allocated before (it stands in the observed records) is kept, so a choice that once
+//! had to give way to another lab stays as it is while the lab exists.
+//!
+//! For example interface 2 of `r1` in the lab `ring` is bound to `127.94.143.31:10002`, whoever
+//! else is in the lab; its peer sends there.
+
+mod address;
+mod interfaces;
+mod management;
+mod numbering;
+
+use crate::blueprint::{
+    Access, Blueprint, Console, Drive, DriveContent, MachineBlueprint, NodeBlueprint,
+    ReadyBlueprint,
+};
+use crate::day0::{self, Day0Medium};
+use crate::domain_xml::NIC_LIMIT;
+use crate::facts::{Facts, FileFact, ImageFact, ImageKey};
+use crate::kind::Bus;
+use crate::lab::{Lab, Node, StartupConfig};
+use crate::observed::{Host, Observed, VolumeName};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// Port of a node's console on its own loopback address, or the first where all consoles share
+/// an address.
+pub const CONSOLE_PORT: u16 = 5000;
+
+/// Port that leads to a node's SSH server, on its own loopback address.
+pub const SSH_PORT: u16 = 2222;
+
+/// Tunnel of data interface n is bound to this port plus n.
+pub const TUNNEL_PORT: u16 = 10000;
+
+/// Drives that fit on a bus; IDE has two channels of two, the others are bounded by their slots.
+const DRIVE_LIMIT: usize = 4;
+
+/// Everything that allocation looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The lab.
+    pub lab: &'a Lab,
+    /// The file or folder that the lab came from, as an absolute path.
+    pub source: &'a str,
+    /// The host that will run it.
+    pub host: &'a Host,
+    /// What exists there.
+    pub observed: &'a Observed,
+    /// Images, files and sockets.
+    pub facts: &'a Facts,
+    /// Public SSH keys that may log in.
+    pub authorized_keys: &'a [String],
+}
+
+/// Why a lab does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AllocateError {
+    /// The checks were not heeded.
+    #[error("node `{node}`: its image is not there")]
+    Image {
+        /// The node.
+        node: String,
+    },
+    /// The checks were not heeded.
+    #[error("node `{node}`: `{path}` cannot be read")]
+    File {
+        /// The node.
+        node: String,
+        /// The path as written.
+        path: String,
+    },
+    /// A pool of addresses is too small.
+    #[error("the pool {pool} is too small for this lab")]
+    PoolExhausted {
+        /// The pool.
+        pool: String,
+    },
+    /// No free subnet was found for the management network.
+    #[error("no free subnet for {nodes} nodes; give one as `mgmt: {{ipv4-subnet: ...}}`")]
+    NoSubnet {
+        /// How many nodes need an address.
+        nodes: usize,
+    },
+    /// More NICs than the machine has room for.
+    #[error("node `{node}` has {count} NICs, a machine has room for {NIC_LIMIT}")]
+    NicLimit {
+        /// The node.
+        node: String,
+        /// How many it would have.
+        count: usize,
+    },
+    /// More drives on a bus than it takes.
+    #[error("node `{node}` has more than {DRIVE_LIMIT} drives on {bus}")]
+    DriveLimit {
+        /// The node.
+        node: String,
+        /// The bus.
+        bus: &'static str,
+    },
+    /// A configuration is not text, where text is needed.
+    #[error("node `{node}`: `{path}` is not UTF-8 text")]
+    NotText {
+        /// The node.
+        node: String,
+        /// The path as written.
+        path: String,
+    },
+}
+
+/// Decides everything.
+///
+/// # Errors
+///
+/// All reasons why the lab does not fit, of all nodes at once.
+pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
+    let lab = request.lab;
+    let numbers = numbering::number_nodes(lab, request.observed);
+    let addresses = address::allocate(&request);
+    let mut errors = Vec::new();
+    let management = match management::allocate(&request, &numbers) {
+        Ok(management) => management,
+        Err(error) => return Err(vec![error]),
+    };
+    let plans = match interfaces::allocate(&request, &addresses, &management) {
+        Ok(plans) => plans,
+        Err(error) => return Err(vec![error]),
+    };
+    let loopbacks = match numbering::loopbacks(lab, &numbers) {
+        Ok(loopbacks) => loopbacks,
+        Err(error) => return Err(vec![error]),
+    };
+    let mut media = BTreeMap::new();
+    let mut nodes = Vec::with_capacity(lab.nodes.len());
+    for (position, (node, nics)) in lab.nodes.iter().zip(plans).enumerate() {
+        let config = match startup_config(&request, node) {
+            Ok(config) => config,
+            Err(error) => {
+                errors.push(error);
+                continue;
+            }
+        };
+        let day0 = day0::medium(&day0::Day0Request {
+            lab: lab.name.as_str(),
+            node,
+            startup_config: config.as_deref(),
+            nics: &nics,
+            loopback: loopbacks[position],
+            authorized_keys: request.authorized_keys,
+        });
+        let address = addresses[position];
+        let number = numbers[position];
+        match drives(&request, node, day0, &mut media) {
+            Ok(drives) => nodes.push(NodeBlueprint {
+                lab: lab.name.to_string(),
+                node: node.name.to_string(),
+                number,
+                kind: node.kind.name.clone(),
+                guest: node.guest.name.clone(),
+                hostname: node.hostname.clone(),
+                address,
+                accelerator: request.host.accelerator,
+                machine: machine(node),
+                volume_folder: request.host.volume_folder.clone(),
+                drives,
+                access: access(node, &management.nodes[position], address),
+                nics,
+                console: console(&request, node, number, address),
+                ready: ReadyBlueprint {
+                    patterns: node.guest.ready.patterns.clone(),
+                    timeout_seconds: node.guest.ready.timeout.as_secs(),
+                },
+            }),
+            Err(found) => errors.extend(found),
+        }
+    }
+    for node in nodes.iter().filter(|node| node.nics.len() > NIC_LIMIT) {
+        errors.push(AllocateError::NicLimit {
+            node: node.node.clone(),
+            count: node.nics.len(),
+        });
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Ok(Blueprint {
+        lab: lab.name.to_string(),
+        source: request.source.to_owned(),
+        networks: management.networks,
+        nodes,
+        media,
+    })
+}
+
+fn machine(node: &Node) -> MachineBlueprint {
+    let hardware = &node.kind.hardware;
+    MachineBlueprint {
+        machine: hardware.machine,
+        firmware: hardware.firmware,
+        cpus: node.cpus,
+        memory_mib: node.memory_mib,
+        cpu_model: hardware.cpu_model.clone(),
+        cpu_features: hardware.cpu_features.clone(),
+        smbios: hardware
+            .smbios
+            .iter()
+            .map(|field| {
+                (
+                    field.table.clone(),
+                    field.field.clone(),
+                    field.value.clone(),
+                )
+            })
+            .collect(),
+        serial_ports: hardware.serial_ports,
+        video: hardware.video,
+    }
+}
+
+fn console(request: &Request<'_>, node: &Node, number: u32, address: Ipv4Addr) -> Console {
+    let shared = request.lab.console_address;
+    let listen = match (node.console_port, shared) {
+        (Some((port, _)), shared) => {
+            SocketAddr::new(shared.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), port)
+        }
+        (None, Some(shared)) => {
+            let offset = u16::try_from(number).unwrap_or(u16::MAX);
+            SocketAddr::new(shared, CONSOLE_PORT.saturating_add(offset))
+        }
+        (None, None) => SocketAddr::new(IpAddr::V4(address), CONSOLE_PORT),
+    };
+    let (folder, lab, name) = (&request.host.console_folder, &request.lab.name, &node.name);
+    Console {
+        listen,
+        log_path: format!("{folder}/{lab}.{name}.log"),
+    }
+}
+
+/// User that the generated NoCloud configuration makes where the kind ships no login.
+pub const CLOUD_USER: &str = "admin";
+
+fn access(node: &Node, management: &management::NodeManagement, own: Ipv4Addr) -> Option<Access> {
+    use management::NodeManagement;
+    let login = node.guest.login.as_ref().map(|login| login.user.clone());
+    let user = login.or_else(|| day0::makes_user(node).then(|| CLOUD_USER.to_owned()));
+    match management {
+        NodeManagement::User => Some(Access {
+            ssh: SocketAddr::new(IpAddr::V4(own), SSH_PORT),
+            address: IpAddr::V4(management::USER_NETWORK_GUEST),
+            user,
+        }),
+        NodeManagement::Bridge {
+            address: Some(address),
+            ..
+        } => {
+            let address = IpAddr::V4(*address);
+            Some(Access {
+                ssh: SocketAddr::new(address, 22),
+                address,
+                user,
+            })
+        }
+        NodeManagement::Bridge { address: None, .. } | NodeManagement::Unconnected => None,
+    }
+}
+
+/// The text of a node's configuration, if it has one.
+fn startup_config(request: &Request<'_>, node: &Node) -> Result<Option<String>, AllocateError> {
+    let path = match &node.startup_config {
+        None => return Ok(None),
+        Some(StartupConfig::Inline(text)) => return Ok(Some(text.clone())),
+        Some(StartupConfig::File(path, _)) => path,
+    };
+    let unreadable = || AllocateError::File {
+        node: node.name.to_string(),
+        path: path.clone(),
+    };
+    let Some(FileFact::Present {
+        content: Some(content),
+        ..
+    }) = request.facts.files.get(path)
+    else {
+        return Err(unreadable());
+    };
+    String::from_utf8(content.clone())
+        .map(Some)
+        .map_err(|_| AllocateError::NotText {
+            node: node.name.to_string(),
+            path: path.clone(),
+        })
+}
+
+fn drives(
+    request: &Request<'_>,
+    node: &Node,
+    day0: Option<Day0Medium>,
+    media: &mut BTreeMap<String, crate::blueprint::MediaContent>,
+) -> Result<Vec<Drive>, Vec<AllocateError>> {
+    let mut errors = Vec::new();
+    let hardware = &node.kind.hardware;
+    let volume = |part: &str, extension: &str| {
+        VolumeName::new(
+            request.lab.name.as_str(),
+            node.name.as_str(),
+            part,
+            extension,
+        )
+        .to_string()
+    };
+    let mut drives = Vec::new();
+    match request.facts.images.get(&ImageKey::from(&node.image)) {
+        Some(ImageFact::Present(image)) => drives.push(Drive {
+            bus: hardware.disk_bus,
+            content: DriveContent::Overlay {
+                volume: volume("disk", "qcow2"),
+                image_path: image.path.clone(),
+                image_format: image.format.word().to_owned(),
+                size_bytes: image.virtual_size_bytes,
+            },
+        }),
+        _ => errors.push(AllocateError::Image {
+            node: node.name.to_string(),
+        }),
+    }
+    for (index, disk) in hardware.extra_disks.iter().enumerate() {
+        let content = DriveContent::Empty {
+            volume: volume(&format!("extra{}", index + 1), "qcow2"),
+            size_bytes: disk.size_mib * 1024 * 1024,
+        };
+        drives.push(Drive {
+            bus: disk.bus,
+            content,
+        });
+    }
+    let bus = hardware.cdrom_bus;
+    if let Some(medium) = day0 {
+        let name = volume("day0", "iso");
+        let content = DriveContent::Media {
+            volume: name.clone(),
+            digest: medium.digest,
+        };
+        drives.push(Drive { bus, content });
+        media.insert(name, medium.content);
+    }
+    for (path, _) in node.config_medium.iter().chain(&node.cdrom) {
+        match request.facts.files.get(path) {
+            Some(FileFact::Present { path, .. }) => {
+                drives.push(Drive {
+                    bus,
+                    content: DriveContent::HostIso { path: path.clone() },
+                });
+            }
+            _ => errors.push(AllocateError::File {
+                node: node.name.to_string(),
+                path: path.clone(),
+            }),
+        }
+    }
+    for bus in [Bus::Ide, Bus::Sata, Bus::Scsi, Bus::Virtio, Bus::Usb] {
+        let count = drives.iter().filter(|drive| drive.bus == bus).count();
+        if count > DRIVE_LIMIT {
+            errors.push(AllocateError::DriveLimit {
+                node: node.name.to_string(),
+                bus: bus.word(),
+            });
+        }
+    }
+    if errors.is_empty() {
+        Ok(drives)
+    } else {
+        Err(errors)
+    }
+}

@@ -1,0 +1,336 @@
+//! The NICs of every node: MAC addresses, tunnel ends, peers and link addresses.
+
+use super::management::{LabManagement, NodeManagement};
+use super::{AllocateError, Request, SSH_PORT, TUNNEL_PORT};
+use crate::blueprint::{Attachment, Carrier, Nic, NicRole};
+use crate::hash;
+use crate::kind::{Dialect, MediaForm};
+use crate::lab::{End, FixedTunnel, Lab, Node};
+use crate::mac::MacAddress;
+use ipnet::{IpNet, Ipv4Net};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// Frames of an interface that is not connected go to the discard port (RFC 863) of the node's
+/// own address, where nobody listens.
+const NOWHERE: u16 = 9;
+
+/// Tunnel ends of NICs that are not data interfaces: behind those of any data interface.
+const HIDDEN_TUNNEL_PORT: u16 = TUNNEL_PORT + 2000;
+
+/// Interface index that stands for the management NIC where MAC addresses are derived.
+const MANAGEMENT_INDEX: u32 = 0;
+
+/// Interface indices that stand for dummies where MAC addresses are derived.
+const FIRST_DUMMY_INDEX: u32 = 10_000;
+
+/// The NICs of every node, in the order of the lab.
+pub(super) fn allocate(
+    request: &Request<'_>,
+    addresses: &[Ipv4Addr],
+    management: &LabManagement,
+) -> Result<Vec<Vec<Nic>>, AllocateError> {
+    let lab = request.lab;
+    let peers = peers(lab);
+    let link_addresses = link_addresses(request)?;
+    let mut macs = MacPool::new(lab);
+    let nodes = lab.nodes.iter().enumerate().map(|(position, node)| {
+        let own = addresses[position];
+        let mut nics = Vec::new();
+        if let Some(name) = &node.kind.interfaces.management {
+            let mac = management_mac(request, node);
+            nics.push(management_nic(
+                node,
+                name,
+                mac,
+                &management.nodes[position],
+                own,
+            ));
+        }
+        for dummy in 0..node.kind.interfaces.dummies {
+            let mac = macs.derive(lab, node, FIRST_DUMMY_INDEX + dummy);
+            let port = HIDDEN_TUNNEL_PORT + 1 + u16::try_from(dummy).unwrap_or(0);
+            nics.push(Nic {
+                role: NicRole::Dummy,
+                name: format!("dummy{dummy}"),
+                ..nic(node, mac, unconnected(own, port))
+            });
+        }
+        for (index, interface) in node.interfaces.iter().enumerate() {
+            let end = End {
+                node: position,
+                interface: index,
+            };
+            let mac = interface
+                .mac
+                .unwrap_or_else(|| macs.derive(lab, node, interface.index));
+            let local = tunnel_end(own, interface.index, interface.tunnel);
+            let peer = peers.get(&end).copied();
+            let remote = remote(lab, addresses, local, peer, interface.tunnel);
+            let given = interface.addresses.iter().copied();
+            let numbered = link_addresses.get(&end).copied().map(IpNet::V4);
+            nics.push(Nic {
+                role: NicRole::Data {
+                    index: interface.index,
+                },
+                name: interface.name.clone(),
+                carrier: if peer.is_some() {
+                    Carrier::Up
+                } else {
+                    Carrier::Down
+                },
+                peer: peer.map(|peer| {
+                    format!("{}:{}", lab.nodes[peer.node].name, lab.interface(peer).name)
+                }),
+                addresses: given
+                    .chain(numbered)
+                    .map(|address| address.to_string())
+                    .collect(),
+                mtu: interface.mtu,
+                ..nic(node, mac, Attachment::Tunnel { local, remote })
+            });
+        }
+        nics
+    });
+    Ok(nodes.collect())
+}
+
+/// The MAC address of a node's management NIC. It follows from the names alone, without regard
+/// to other nodes, because leases are made before the NICs are; see [`MacPool`].
+pub(super) fn management_mac(request: &Request<'_>, node: &Node) -> MacAddress {
+    node.management_mac
+        .unwrap_or_else(|| derived_mac(request.lab, node, MANAGEMENT_INDEX, 0))
+}
+
+fn nic(node: &Node, mac: MacAddress, attachment: Attachment) -> Nic {
+    Nic {
+        role: NicRole::Management,
+        name: String::new(),
+        model: node.kind.hardware.nic_model,
+        mac: mac.to_string(),
+        attachment,
+        carrier: Carrier::Down,
+        peer: None,
+        addresses: Vec::new(),
+        mtu: None,
+    }
+}
+
+fn management_nic(
+    node: &Node,
+    name: &str,
+    mac: MacAddress,
+    management: &NodeManagement,
+    own: Ipv4Addr,
+) -> Nic {
+    let (attachment, carrier) = match management {
+        NodeManagement::Bridge { bridge, .. } => (
+            Attachment::Bridge {
+                bridge: bridge.clone(),
+            },
+            Carrier::Up,
+        ),
+        NodeManagement::User => {
+            let ssh = SocketAddr::new(IpAddr::V4(own), SSH_PORT);
+            (Attachment::User { ssh }, Carrier::Up)
+        }
+        NodeManagement::Unconnected => (unconnected(own, HIDDEN_TUNNEL_PORT), Carrier::Down),
+    };
+    Nic {
+        name: name.to_owned(),
+        carrier,
+        ..nic(node, mac, attachment)
+    }
+}
+
+fn unconnected(own: Ipv4Addr, port: u16) -> Attachment {
+    let address = IpAddr::V4(own);
+    Attachment::Tunnel {
+        local: SocketAddr::new(address, port),
+        remote: SocketAddr::new(address, NOWHERE),
+    }
+}
+
+/// Where an interface is bound.
+fn tunnel_end(own: Ipv4Addr, index: u32, fixed: Option<FixedTunnel>) -> SocketAddr {
+    match fixed {
+        Some(fixed) => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), fixed.local_port),
+        None => {
+            let offset = u16::try_from(index).expect("kinds have far fewer interfaces");
+            SocketAddr::new(IpAddr::V4(own), TUNNEL_PORT + offset)
+        }
+    }
+}
+
+fn remote(
+    lab: &Lab,
+    addresses: &[Ipv4Addr],
+    local: SocketAddr,
+    peer: Option<End>,
+    fixed: Option<FixedTunnel>,
+) -> SocketAddr {
+    match (fixed, peer) {
+        (Some(fixed), _) => SocketAddr::new(local.ip(), fixed.remote_port),
+        (None, Some(peer)) => {
+            let interface = lab.interface(peer);
+            tunnel_end(addresses[peer.node], interface.index, interface.tunnel)
+        }
+        (None, None) => SocketAddr::new(local.ip(), NOWHERE),
+    }
+}
+
+fn peers(lab: &Lab) -> BTreeMap<End, End> {
+    lab.links
+        .iter()
+        .flat_map(|link| {
+            let [a, b] = link.ends;
+            [(a, b), (b, a)]
+        })
+        .collect()
+}
+
+/// Addresses of the links that the lab leaves without, one /31 (RFC 3021) each.
+///
+/// A link is numbered when a generated configuration is at one end at least and nobody's own
+/// configuration is at either: whoever writes a configuration gives its addresses too. A link
+/// that was numbered before keeps its subnet.
+fn link_addresses(request: &Request<'_>) -> Result<BTreeMap<End, Ipv4Net>, AllocateError> {
+    let lab = request.lab;
+    let wanted: Vec<[End; 2]> = lab
+        .links
+        .iter()
+        .map(|link| link.ends)
+        .filter(|ends| is_numbered(lab, *ends))
+        .collect();
+    let had = recorded_subnets(request);
+    let key = |end: End| {
+        (
+            lab.nodes[end.node].name.as_str(),
+            lab.interface(end).name.as_str(),
+        )
+    };
+    let kept = |ends: &[End; 2]| {
+        let [a, b] = ends.map(key);
+        had.get(&(a, b)).copied()
+    };
+    let mut used: BTreeSet<u32> = wanted.iter().filter_map(kept).map(|(low, _)| low).collect();
+    let pool = lab.link_pool;
+    let (first, last) = (u32::from(pool.network()), u32::from(pool.broadcast()));
+    let mut next = first;
+    let mut addresses = BTreeMap::new();
+    for ends in wanted {
+        let [a, b] = ends;
+        let (low_end, high_end, low) = match kept(&ends) {
+            Some((low, true)) => (a, b, low),
+            Some((low, false)) => (b, a, low),
+            None => {
+                while used.contains(&next) {
+                    next = next.saturating_add(2);
+                }
+                if next >= last {
+                    return Err(AllocateError::PoolExhausted {
+                        pool: pool.to_string(),
+                    });
+                }
+                used.insert(next);
+                (a, b, next)
+            }
+        };
+        for (end, address) in [(low_end, low), (high_end, low + 1)] {
+            let address = Ipv4Net::new(Ipv4Addr::from(address), 31).expect("31 is at most 32");
+            addresses.insert(end, address);
+        }
+    }
+    Ok(addresses)
+}
+
+fn is_numbered(lab: &Lab, ends: [End; 2]) -> bool {
+    let nodes = ends.map(|end| &lab.nodes[end.node]);
+    let generated = |node: &Node| node.dialect() != Dialect::None && node.startup_config.is_none();
+    let addressable = |node: &Node| {
+        generated(node)
+            || (node.dialect() == Dialect::None
+                && node.guest.day0.form == MediaForm::Nocloud
+                && node.startup_config.is_none())
+    };
+    let free = ends
+        .iter()
+        .all(|end| lab.interface(*end).addresses.is_empty());
+    free && nodes.iter().any(|node| generated(node)) && nodes.iter().all(|node| addressable(node))
+}
+
+/// One end, as node and interface.
+type Named<'a> = (&'a str, &'a str);
+
+/// The /31 subnets of links that exist, by both ends: the lower address, and whether the first
+/// end has it.
+fn recorded_subnets<'a>(request: &Request<'a>) -> BTreeMap<(Named<'a>, Named<'a>), (u32, bool)> {
+    let mut subnets = BTreeMap::new();
+    for domain in request.observed.of_lab(request.lab.name.as_str()) {
+        let blueprint = &domain.record.blueprint;
+        for nic in &blueprint.nics {
+            let (Some(peer), [address]) = (&nic.peer, &nic.addresses[..]) else {
+                continue;
+            };
+            let Some(peer) = peer.split_once(':') else {
+                continue;
+            };
+            let Ok(address) = address.parse::<Ipv4Net>() else {
+                continue;
+            };
+            if address.prefix_len() != 31 || !request.lab.link_pool.contains(&address.addr()) {
+                continue;
+            }
+            let low = u32::from(address.network());
+            let is_low = address.addr() == address.network();
+            let this = (blueprint.node.as_str(), nic.name.as_str());
+            subnets.insert((this, peer), (low, is_low));
+            subnets.insert((peer, this), (low, !is_low));
+        }
+    }
+    subnets
+}
+
+/// MAC addresses that are in use in the lab.
+struct MacPool {
+    used: BTreeSet<MacAddress>,
+}
+
+impl MacPool {
+    fn new(lab: &Lab) -> Self {
+        let management = lab.nodes.iter().map(|node| {
+            node.management_mac
+                .unwrap_or_else(|| derived_mac(lab, node, MANAGEMENT_INDEX, 0))
+        });
+        let fixed = lab
+            .nodes
+            .iter()
+            .flat_map(|node| &node.interfaces)
+            .filter_map(|i| i.mac);
+        Self {
+            used: management.chain(fixed).collect(),
+        }
+    }
+
+    /// An address that follows from the names; the next candidate where it is in use.
+    fn derive(&mut self, lab: &Lab, node: &Node, index: u32) -> MacAddress {
+        let mac = (0_u32..)
+            .map(|attempt| derived_mac(lab, node, index, attempt))
+            .find(|mac| !self.used.contains(mac))
+            .expect("a lab has far fewer interfaces than there are addresses");
+        self.used.insert(mac);
+        mac
+    }
+}
+
+/// 32 bits behind QEMU's prefix, from the names, the index and the number of the attempt.
+fn derived_mac(lab: &Lab, node: &Node, index: u32, attempt: u32) -> MacAddress {
+    let words = [
+        "mac",
+        lab.name.as_str(),
+        node.name.as_str(),
+        &index.to_string(),
+        &attempt.to_string(),
+    ];
+    MacAddress::qemu(hash::spread(&words) as u32)
+}
