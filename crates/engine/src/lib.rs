@@ -1,1 +1,4 @@
 //! What touches the world: libvirt, volumes, consoles, the executor and the doctor.
+
+pub mod console;
+pub mod doctor;
