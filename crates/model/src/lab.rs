@@ -32,6 +32,8 @@ pub struct Lab {
     pub link_pool: Ipv4Net,
     /// Where all consoles listen; `None` for each node's own loopback address.
     pub console_address: Option<IpAddr>,
+    /// Where that is said.
+    pub console_span: Option<Span>,
 }
 
 impl Lab {
@@ -78,14 +80,20 @@ pub struct Node {
     pub interfaces: Vec<Interface>,
     /// MAC address of the management interface, if fixed.
     pub management_mac: Option<MacAddress>,
+    /// Where it is given.
+    pub management_mac_span: Option<Span>,
     /// Address on the management network, if fixed.
     pub management_ipv4: Option<Ipv4Addr>,
+    /// Where it is given.
+    pub management_ipv4_span: Option<Span>,
     /// Host bridge of the management interface, if the node has its own.
     pub management_bridge: Option<String>,
     /// TCP port of the console, if fixed, with its place.
     pub console_port: Option<(u16, Span)>,
     /// The first configuration, if given.
     pub startup_config: Option<StartupConfig>,
+    /// Where it is given.
+    pub startup_config_span: Option<Span>,
     /// A ready-made day-0 medium, relative to the lab's folder.
     pub config_medium: Option<(String, Span)>,
     /// An ISO to insert, relative to the lab's folder.
@@ -122,8 +130,12 @@ pub struct Interface {
     pub name: String,
     /// MAC address, if fixed.
     pub mac: Option<MacAddress>,
+    /// Where it is given.
+    pub mac_span: Option<Span>,
     /// Addresses given by the lab.
     pub addresses: Vec<IpNet>,
+    /// Where they are given, one place for each.
+    pub address_spans: Vec<Span>,
     /// Largest frame payload in bytes, if the link says.
     pub mtu: Option<u32>,
     /// Fixed ports of its tunnel (the origin's way).

@@ -5,11 +5,13 @@
 
 pub mod allocate;
 pub mod blueprint;
+pub mod check;
 pub mod code;
 pub mod day0;
 pub mod diagnostic;
 pub mod domain_xml;
 pub mod facts;
+pub mod format;
 mod hash;
 pub mod kind;
 pub mod lab;
@@ -18,5 +20,7 @@ pub mod name;
 pub mod observed;
 pub mod plan;
 pub mod record;
+pub mod resolve;
 pub mod span;
 pub mod spec;
+pub mod yaml;

@@ -156,6 +156,14 @@ pub enum ManagementMode {
     None,
 }
 
+impl ManagementMode {
+    /// All of them, in the order of [`Self::WORDS`].
+    pub const ALL: [Self; 4] = [Self::Nat, Self::Route, Self::User, Self::None];
+
+    /// How they are written.
+    pub const WORDS: &'static [&'static str] = &["nat", "route", "user", "none"];
+}
+
 /// Pools of addresses.
 #[derive(Debug, Clone, Default)]
 pub struct AddressingSpec {

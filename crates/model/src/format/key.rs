@@ -1,0 +1,118 @@
+//! The keys of a file format as data.
+//!
+//! One table a mapping says which keys there are, what each takes and what it means. The reader,
+//! its hints, the JSON schema and the reference page are all made from it and cannot disagree.
+
+/// A key of a mapping.
+#[derive(Debug)]
+pub struct Key {
+    /// How it is written.
+    pub name: &'static str,
+    /// What it takes.
+    pub form: Form,
+    /// What it means: sentences for the reference and for editors.
+    pub doc: &'static str,
+    /// A valid value, as it would be written in a file.
+    pub example: &'static str,
+}
+
+/// What a key takes.
+#[derive(Debug, Clone, Copy)]
+pub enum Form {
+    /// Any text.
+    Text,
+    /// One of a few words.
+    Words(&'static [&'static str]),
+    /// A whole number.
+    Integer {
+        /// The smallest.
+        least: i64,
+        /// The largest.
+        most: i64,
+    },
+    /// `true` or `false`; in YAML 1.1 files `yes` and `no` as well.
+    Boolean,
+    /// An amount of memory: MiB, or a number with a unit.
+    Memory,
+    /// A UDP or TCP port.
+    Port,
+    /// A MAC address.
+    Mac,
+    /// An IP address without a prefix length.
+    Address,
+    /// An IPv4 address without a prefix length.
+    Ipv4,
+    /// An IPv4 network, such as `10.0.0.0/16`.
+    Ipv4Net,
+    /// An address with its prefix length, such as `10.0.0.1/24`.
+    InterfaceAddress,
+    /// An image: a path, or a name in the image store.
+    Image,
+    /// A path relative to the lab's folder.
+    Path,
+    /// A text of several lines, a path, or a mapping that says which.
+    Config(&'static Table),
+    /// A mapping with the keys of a table.
+    Table(&'static Table),
+    /// A mapping with names of the user's choice, each with the keys of a table or nothing.
+    Named(&'static Table),
+    /// A list of mappings with the keys of a table.
+    List(&'static Table),
+    /// A list of links.
+    Links(&'static Table),
+    /// The two ends of a link.
+    Ends(&'static Table),
+    /// One value for each end of a link.
+    Pair(&'static Form),
+}
+
+impl Form {
+    /// What is expected, in words for messages and for the reference.
+    pub fn expected(&self) -> String {
+        match self {
+            Self::Text => "a text".to_owned(),
+            Self::Words(words) => format!("one of {}", quoted(words)),
+            Self::Integer { least, most } => format!("a whole number from {least} to {most}"),
+            Self::Boolean => "`true` or `false`".to_owned(),
+            Self::Memory => "an amount of memory, such as `512`, `512MiB` or `2GiB`".to_owned(),
+            Self::Port => "a port from 1024 to 65535".to_owned(),
+            Self::Mac => "a MAC address, such as `52:54:00:12:34:56`".to_owned(),
+            Self::Address => "an IP address, such as `127.0.0.1`".to_owned(),
+            Self::Ipv4 => "an IPv4 address, such as `192.168.10.100`".to_owned(),
+            Self::Ipv4Net => "an IPv4 network, such as `10.0.0.0/16`".to_owned(),
+            Self::InterfaceAddress => {
+                "an address with its prefix length, such as `10.0.0.1/24`".to_owned()
+            }
+            Self::Image => "a path, or a name in the image store".to_owned(),
+            Self::Path => "a path relative to the lab's folder".to_owned(),
+            Self::Config(_) => "a path, or a text of several lines".to_owned(),
+            Self::Table(_) => "a mapping".to_owned(),
+            Self::Named(_) => "a mapping of names".to_owned(),
+            Self::List(_) => "a list of mappings".to_owned(),
+            Self::Links(_) => "a list of links".to_owned(),
+            Self::Ends(_) => {
+                "the two ends of a link, such as `[\"r1:eth1\", \"r2:eth1\"]`".to_owned()
+            }
+            Self::Pair(form) => format!("two values, each {}", form.expected()),
+        }
+    }
+}
+
+/// A mapping of a format.
+#[derive(Debug)]
+pub struct Table {
+    /// What the mapping describes, for messages: `a node`.
+    pub title: &'static str,
+    /// Its keys, in the order of the reference.
+    pub keys: &'static [&'static Key],
+    /// Those of the keys without which it means nothing.
+    pub required: &'static [&'static Key],
+    /// Names that belong elsewhere or to other tools, and what to do instead.
+    pub hints: &'static [(&'static str, &'static str)],
+}
+
+/// Words in backticks, separated by commas.
+pub(super) fn quoted(words: &[&str]) -> String {
+    let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    words.join(", ")
+}

@@ -1,0 +1,240 @@
+//! Every key of the native format.
+
+use crate::format::key::{Form, Key, Table};
+use crate::spec::ManagementMode;
+
+macro_rules! keys {
+    ($($name:ident = $key:literal, $form:expr, $example:literal, $doc:literal;)*) => {
+        $(pub(super) static $name: Key = Key { name: $key, form: $form, example: $example, doc: $doc };)*
+    };
+}
+
+keys! {
+    NAME = "name", Form::Text, "ring",
+        "The lab's name: letters, digits and inner hyphens. Without it the file's name (`ring.lab.yaml`) or the folder's (`ring/lab.yaml`) is taken.";
+    DEFAULTS = "defaults", Form::Table(&SHARED), "{kind: frr}",
+        "What holds for every node that does not say otherwise.";
+    KINDS = "kinds", Form::Named(&OF_KIND), "{frr: {memory: 512}}",
+        "What holds for every node of a kind; it goes before `defaults`.";
+    NODES = "nodes", Form::Named(&NODE), "{r1: {kind: frr}, r2: {kind: frr}}",
+        "The nodes by name. A node that only needs the defaults can be left empty.";
+    LINKS = "links", Form::Links(&LINK), "[\"r1:eth1 -- r2:eth1\"]",
+        "The links: `r1:eth1 -- r2:eth1`, or a mapping with `endpoints`. Interfaces go by the vendor's names (`Gi2`, `Ethernet1`) or by `eth1`, `eth2` and so on, which are the data interfaces in order.";
+    MGMT = "mgmt", Form::Table(&MANAGEMENT), "{mode: user}",
+        "How the nodes are managed.";
+    ADDRESSING = "addressing", Form::Table(&POOLS), "{loopbacks: 10.255.0.0/16}",
+        "Where addresses come from that the lab does not give.";
+    CONSOLE_OF_LAB = "console", Form::Table(&CONSOLES), "{address: 127.0.0.1}",
+        "Where the consoles listen.";
+    TOPOLOGY = "topology", Form::Table(&TOPOLOGY_TABLE), "{nodes: {r1: {kind: frr}}}",
+        "Holds `defaults`, `kinds`, `nodes` and `links` for those who are used to writing them so; at the top of the file they mean the same.";
+
+    KIND = "kind", Form::Text, "frr",
+        "What the node is; `vnflab kinds` lists the words. Other tools' spellings are known too (`cisco_csr1000v`, `arista_veos`).";
+    IMAGE = "image", Form::Image, "frr",
+        "The disk image: a path (with a `/` or an ending such as `.qcow2`), or a name in the image store. Without it the kind's default image is taken, else the one that is named like the kind.";
+    CPU = "cpu", Form::Integer { least: 1, most: 255 }, "2",
+        "Virtual CPUs.";
+    MEMORY = "memory", Form::Memory, "2GiB",
+        "Memory, in MiB or with a unit (`MiB`, `GiB`; `MB` and `GB` mean the same).";
+    INTERFACES = "interfaces", Form::Integer { least: 0, most: 1024 }, "8",
+        "How many data interfaces the node has. Without it: as many as the kind usually has, and more where links need them.";
+    STARTUP_CONFIG = "startup-config", Form::Config(&CONFIG), "r1.cfg",
+        "The first configuration: a path relative to the lab's folder, the text itself (as a `|` block), or a mapping that says which.";
+    CDROM = "cdrom", Form::Path, "tools.iso",
+        "An ISO image to insert, relative to the lab's folder.";
+    MGMT_BRIDGE = "mgmt-bridge", Form::Text, "br0",
+        "The host bridge of the management interface, where it is not the lab's.";
+    CONSOLE = "console", Form::Port, "2001",
+        "The TCP port of the node's console; chosen by default.";
+    MAC = "mac", Form::Mac, "52:54:00:12:34:56",
+        "The MAC address of the management interface; chosen by default.";
+    MGMT_IPV4 = "mgmt-ipv4", Form::Ipv4, "192.168.10.100",
+        "The address of the management interface; chosen by default.";
+    HOSTNAME = "hostname", Form::Text, "edge1",
+        "The host name in the guest, where it is not the node's name.";
+
+    FILE = "file", Form::Path, "r1.cfg",
+        "A file with the configuration, relative to the lab's folder.";
+    TEXT = "text", Form::Text, "hostname r1",
+        "The configuration itself.";
+
+    ENDPOINTS = "endpoints", Form::Ends(&ENDPOINT), "[\"r1:eth1\", \"r2:eth1\"]",
+        "The two ends: `NODE:INTERFACE` each, or mappings.";
+    MTU = "mtu", Form::Integer { least: 68, most: 9216 }, "9000",
+        "Largest packet on the link in bytes, without the Ethernet header.";
+    LINK_IPV4 = "ipv4", Form::Pair(&Form::InterfaceAddress), "[10.0.0.0/31, 10.0.0.1/31]",
+        "IPv4 addresses of the two ends.";
+    LINK_IPV6 = "ipv6", Form::Pair(&Form::InterfaceAddress), "[\"2001:db8::/127\", \"2001:db8::1/127\"]",
+        "IPv6 addresses of the two ends.";
+
+    END_NODE = "node", Form::Text, "r1", "The node.";
+    END_INTERFACE = "interface", Form::Text, "eth1", "The interface.";
+    END_MAC = "mac", Form::Mac, "52:54:00:12:34:57", "Its MAC address; chosen by default.";
+    END_IPV4 = "ipv4", Form::InterfaceAddress, "10.0.0.1/24", "Its IPv4 address.";
+    END_IPV6 = "ipv6", Form::InterfaceAddress, "2001:db8::1/64", "Its IPv6 address.";
+
+    MODE = "mode", Form::Words(ManagementMode::WORDS), "user",
+        "`nat` or `route`: a network of the host (needs `qemu:///system`); `user`: a forwarded SSH port for each node, needs no rights; `none`: no management. By default what the connection allows.";
+    BRIDGE = "bridge", Form::Text, "br0",
+        "A bridge of the host that is used as it is, or the name of the bridge to make.";
+    IPV4_SUBNET = "ipv4-subnet", Form::Ipv4Net, "192.168.10.0/24",
+        "The subnet; one that is free by default.";
+
+    LOOPBACKS = "loopbacks", Form::Ipv4Net, "10.255.0.0/16",
+        "One loopback address for each node; `10.255.0.0/16` by default.";
+    LINK_POOL = "links", Form::Ipv4Net, "10.128.0.0/10",
+        "One /31 for each link; `10.128.0.0/10` by default.";
+
+    CONSOLE_ADDRESS = "address", Form::Address, "127.0.0.1",
+        "One address for all consoles. By default each node has a loopback address of its own. Beyond loopback a console is open to everybody who reaches the host.";
+}
+
+const NOT_OURS: &str = "other tools have this key, here it has no meaning; remove it";
+const ONE_NODE: &str = "this belongs to a single node; move it there";
+
+static SHARED_HINTS: &[(&str, &str)] = &[
+    ("mac", ONE_NODE),
+    ("mgmt-ipv4", ONE_NODE),
+    ("hostname", ONE_NODE),
+    ("console", ONE_NODE),
+];
+
+static NODE_HINTS: &[(&str, &str)] = &[
+    ("type", NOT_OURS),
+    ("env", NOT_OURS),
+    (
+        "exec",
+        "a lab file cannot run commands; put them into the `startup-config`",
+    ),
+    ("binds", NOT_OURS),
+    ("ports", NOT_OURS),
+    ("labels", NOT_OURS),
+    ("license", NOT_OURS),
+    ("group", NOT_OURS),
+    ("vcpu", "the key is `cpu`"),
+    ("ram", "the key is `memory`"),
+    ("config", "the key is `startup-config`"),
+];
+
+/// The whole file.
+pub(crate) static LAB: Table = Table {
+    title: "a lab",
+    keys: &[
+        &NAME,
+        &DEFAULTS,
+        &KINDS,
+        &NODES,
+        &LINKS,
+        &MGMT,
+        &ADDRESSING,
+        &CONSOLE_OF_LAB,
+        &TOPOLOGY,
+    ],
+    required: &[],
+    hints: &[
+        ("prefix", NOT_OURS),
+        ("settings", NOT_OURS),
+        ("debug", NOT_OURS),
+    ],
+};
+
+pub(super) static TOPOLOGY_TABLE: Table = Table {
+    title: "a topology",
+    keys: &[&DEFAULTS, &KINDS, &NODES, &LINKS],
+    required: &[],
+    hints: &[("groups", NOT_OURS)],
+};
+
+pub(super) static SHARED: Table = Table {
+    title: "`defaults`",
+    keys: &[
+        &KIND,
+        &IMAGE,
+        &CPU,
+        &MEMORY,
+        &INTERFACES,
+        &STARTUP_CONFIG,
+        &CDROM,
+        &MGMT_BRIDGE,
+    ],
+    required: &[],
+    hints: SHARED_HINTS,
+};
+
+pub(super) static OF_KIND: Table = Table {
+    title: "an entry of `kinds`",
+    keys: &[
+        &IMAGE,
+        &CPU,
+        &MEMORY,
+        &INTERFACES,
+        &STARTUP_CONFIG,
+        &CDROM,
+        &MGMT_BRIDGE,
+    ],
+    required: &[],
+    hints: SHARED_HINTS,
+};
+
+pub(super) static NODE: Table = Table {
+    title: "a node",
+    keys: &[
+        &KIND,
+        &IMAGE,
+        &CPU,
+        &MEMORY,
+        &INTERFACES,
+        &STARTUP_CONFIG,
+        &HOSTNAME,
+        &CONSOLE,
+        &MAC,
+        &MGMT_IPV4,
+        &MGMT_BRIDGE,
+        &CDROM,
+    ],
+    required: &[],
+    hints: NODE_HINTS,
+};
+
+pub(super) static CONFIG: Table = Table {
+    title: "a startup-config",
+    keys: &[&FILE, &TEXT],
+    required: &[],
+    hints: &[],
+};
+
+pub(super) static LINK: Table = Table {
+    title: "a link",
+    keys: &[&ENDPOINTS, &MTU, &LINK_IPV4, &LINK_IPV6],
+    required: &[&ENDPOINTS],
+    hints: &[("type", NOT_OURS), ("vars", NOT_OURS), ("labels", NOT_OURS)],
+};
+
+pub(super) static ENDPOINT: Table = Table {
+    title: "an endpoint",
+    keys: &[&END_NODE, &END_INTERFACE, &END_MAC, &END_IPV4, &END_IPV6],
+    required: &[&END_NODE, &END_INTERFACE],
+    hints: &[],
+};
+
+pub(super) static MANAGEMENT: Table = Table {
+    title: "`mgmt`",
+    keys: &[&MODE, &BRIDGE, &IPV4_SUBNET],
+    required: &[],
+    hints: &[("network", "the network is named after the lab; remove it")],
+};
+
+pub(super) static POOLS: Table = Table {
+    title: "`addressing`",
+    keys: &[&LOOPBACKS, &LINK_POOL],
+    required: &[],
+    hints: &[],
+};
+
+pub(super) static CONSOLES: Table = Table {
+    title: "the lab's `console`",
+    keys: &[&CONSOLE_ADDRESS],
+    required: &[],
+    hints: &[],
+};

@@ -1,0 +1,430 @@
+//! The native format: one YAML 1.2 file, familiar to users of containerlab.
+//!
+//! What a key takes and means is said in [`keys`] alone. Environment variables are not expanded
+//! and nothing in a file can run a command.
+
+pub(crate) mod keys;
+mod link;
+
+use self::keys as key;
+use super::fields::{Fields, shown, wrong_type};
+use super::key::Key;
+use super::{Format, Input, InputFile, name_from};
+use crate::code;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::kind::Catalogue;
+use crate::mac::MacAddress;
+use crate::resolve::unknown_kind;
+use crate::span::{Sources, Span, Spanned};
+use crate::spec::{
+    AddressingSpec, ImageSpec, LabSpec, LinkSpec, ManagementMode, ManagementSpec, NodeSpec,
+    StartupConfigSpec,
+};
+use crate::yaml::scalar::Schema;
+use crate::yaml::{self, Entry, Node, Value};
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+
+/// The native format.
+pub const FORMAT: Format = Format {
+    name: "native",
+    reads: |input| input.files.len() == 1,
+    read,
+};
+
+/// Most bytes that inline configurations may come to when defaults and aliases repeat them for
+/// every node.
+const INLINE_LIMIT: usize = 64 * 1024 * 1024;
+
+fn read(sources: &Sources, input: &Input, catalogue: &Catalogue) -> (Option<LabSpec>, Diagnostics) {
+    let Some(file) = input.files.first() else {
+        return (None, Diagnostics::default());
+    };
+    let source = sources.source(file.source);
+    let (root, found) = yaml::load(file.source, &source.path, &source.text);
+    let Some(root) = root else {
+        return (None, found);
+    };
+    let mut reader = Reader {
+        catalogue,
+        found,
+        inline_bytes: 0,
+    };
+    let spec = reader.lab(&root, input, file);
+    (spec, reader.found)
+}
+
+struct Reader<'a> {
+    catalogue: &'a Catalogue,
+    found: Diagnostics,
+    inline_bytes: usize,
+}
+
+/// What one place says about a node: the node itself, its kind's entry, or the defaults.
+#[derive(Clone, Default)]
+struct Settings {
+    kind: Option<Spanned<String>>,
+    image: Option<Spanned<ImageSpec>>,
+    cpus: Option<Spanned<u32>>,
+    memory_mib: Option<Spanned<u64>>,
+    interface_count: Option<Spanned<u32>>,
+    startup_config: Option<Spanned<StartupConfigSpec>>,
+    cdrom: Option<Spanned<String>>,
+    management_bridge: Option<Spanned<String>>,
+    hostname: Option<Spanned<String>>,
+    console_port: Option<Spanned<u16>>,
+    mac: Option<Spanned<MacAddress>>,
+    management_ipv4: Option<Spanned<Ipv4Addr>>,
+}
+
+/// The first of several places that says something.
+macro_rules! first {
+    ($field:ident, $own:expr, $of_kind:expr, $defaults:expr) => {
+        $own.$field
+            .or_else(|| $of_kind.and_then(|settings| settings.$field.clone()))
+            .or_else(|| $defaults.$field.clone())
+    };
+}
+
+impl Reader<'_> {
+    fn lab(&mut self, root: &Node, input: &Input, file: &InputFile) -> Option<LabSpec> {
+        if root.is_null() {
+            self.found.push(
+                Diagnostic::error(code::MISSING_KEY, "the file is empty")
+                    .at(Span::start_of(file.source), "`nodes` is required here")
+                    .help("a lab has at least `nodes: {r1: {kind: frr}}`"),
+            );
+            return None;
+        }
+        let place = match &root.value {
+            Value::Mapping(entries) => entries.first().map_or(root.span, |entry| entry.key_span),
+            Value::Scalar(_) | Value::Sequence(_) => root.span,
+        };
+        let top = Fields::read(root, place, &key::LAB, Schema::Core, &mut self.found)?;
+        let nested = top.table(&key::TOPOLOGY, &mut self.found);
+        let topology = |name: &'static Key, found: &mut Diagnostics| {
+            let inner = nested.as_ref().filter(|inner| inner.entry(name).is_some());
+            if let (Some(first), Some(second)) =
+                (top.entry(name), inner.and_then(|inner| inner.entry(name)))
+            {
+                found.push(given_twice(name, first, second));
+            }
+            inner.unwrap_or(&top).node(name)
+        };
+
+        let defaults = topology(&key::DEFAULTS, &mut self.found);
+        let defaults = match defaults {
+            Some(node) => {
+                Fields::read(node, node.span, &key::SHARED, Schema::Core, &mut self.found)
+                    .map(|fields| self.settings(&fields))
+                    .unwrap_or_default()
+            }
+            None => Settings::default(),
+        };
+        let kinds = topology(&key::KINDS, &mut self.found);
+        let kinds = self.kinds(kinds);
+        let nodes = topology(&key::NODES, &mut self.found);
+        let nodes = match nodes {
+            Some(node) => self.nodes(node, &defaults, &kinds),
+            None => {
+                self.found.push(top.missing(&key::NODES));
+                Vec::new()
+            }
+        };
+        let links = topology(&key::LINKS, &mut self.found);
+        let links = self.links(links);
+
+        let name = top.text(&key::NAME, &mut self.found);
+        Some(LabSpec {
+            name: name.unwrap_or_else(|| Spanned::new(default_name(input, file), place)),
+            nodes,
+            links,
+            management: self.management(&top),
+            addressing: self.addressing(&top),
+            console_address: top
+                .table(&key::CONSOLE_OF_LAB, &mut self.found)
+                .and_then(|fields| fields.address(&key::CONSOLE_ADDRESS, &mut self.found)),
+        })
+    }
+
+    /// What `kinds` says, by the kinds' own names.
+    fn kinds(&mut self, node: Option<&Node>) -> HashMap<String, Settings> {
+        let mut kinds = HashMap::new();
+        let mut places: HashMap<String, Span> = HashMap::new();
+        for entry in self.mapping(node, &key::KINDS) {
+            let word = &*entry.key.text;
+            let Some(kind) = self.catalogue.find(word) else {
+                self.found
+                    .push(unknown_kind(self.catalogue, word, entry.key_span));
+                continue;
+            };
+            if let Some(first) = places.insert(kind.name.clone(), entry.key_span) {
+                let message = format!("the kind `{}` is given twice", kind.name);
+                self.found.push(
+                    Diagnostic::error(code::DUPLICATE_KEY, message)
+                        .at(entry.key_span, "given again here")
+                        .and_at(first, "first given here")
+                        .help("remove one of the two"),
+                );
+                continue;
+            }
+            let fields = Fields::read(
+                &entry.value,
+                entry.key_span,
+                &key::OF_KIND,
+                Schema::Core,
+                &mut self.found,
+            );
+            if let Some(fields) = fields {
+                kinds.insert(kind.name.clone(), self.settings(&fields));
+            }
+        }
+        kinds
+    }
+
+    /// The entries of a mapping of names; an error where it is something else.
+    fn mapping<'n>(&mut self, node: Option<&'n Node>, key: &'static Key) -> &'n [Entry] {
+        match node.map(|node| (node, &node.value)) {
+            None => &[],
+            Some((_, Value::Mapping(entries))) => entries,
+            Some((node, _)) => {
+                let expected = format!("`{}` takes {}", key.name, key.form.expected());
+                self.found.push(
+                    wrong_type(node, &expected)
+                        .help(format!("for example `{}: {}`", key.name, key.example)),
+                );
+                &[]
+            }
+        }
+    }
+
+    fn nodes(
+        &mut self,
+        node: &Node,
+        defaults: &Settings,
+        kinds: &HashMap<String, Settings>,
+    ) -> Vec<NodeSpec> {
+        let entries = self.mapping(Some(node), &key::NODES);
+        if entries.is_empty() && matches!(node.value, Value::Mapping(_)) {
+            self.found.push(
+                Diagnostic::error(code::MISSING_KEY, "a lab without nodes")
+                    .at(node.span, "no node is given here")
+                    .help("add one, such as `r1: {kind: frr}`"),
+            );
+        }
+        let mut nodes = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let fields = Fields::read(
+                &entry.value,
+                entry.key_span,
+                &key::NODE,
+                Schema::Core,
+                &mut self.found,
+            );
+            let Some(fields) = fields else {
+                continue;
+            };
+            let own = self.settings(&fields);
+            let kind = own.kind.clone().or_else(|| defaults.kind.clone());
+            // A node without a kind is kept, so that links to it do not become mistakes too.
+            let kind = kind.unwrap_or_else(|| {
+                if fields.entry(&key::KIND).is_none() {
+                    let name = shown(&entry.key.text);
+                    self.found.push(
+                        Diagnostic::error(
+                            code::MISSING_KEY,
+                            format!("the node `{name}` has no kind"),
+                        )
+                        .at(entry.key_span, "`kind` is required here, or in `defaults`")
+                        .help("add `kind: frr`; `vnflab kinds` lists the others"),
+                    );
+                }
+                Spanned::new(String::new(), entry.key_span)
+            });
+            let of_kind = self
+                .catalogue
+                .find(&kind)
+                .and_then(|kind| kinds.get(&kind.name));
+            let node = NodeSpec {
+                name: Spanned::new(entry.key.text.to_string(), entry.key_span),
+                image: first!(image, own, of_kind, defaults),
+                cpus: first!(cpus, own, of_kind, defaults),
+                memory_mib: first!(memory_mib, own, of_kind, defaults),
+                interface_count: first!(interface_count, own, of_kind, defaults),
+                startup_config: first!(startup_config, own, of_kind, defaults),
+                cdrom: first!(cdrom, own, of_kind, defaults),
+                management_bridge: first!(management_bridge, own, of_kind, defaults),
+                kind,
+                mac: own.mac,
+                management_ipv4: own.management_ipv4,
+                console_port: own.console_port,
+                config_medium: None,
+                hostname: own.hostname,
+                tunnels: Vec::new(),
+            };
+            if let Some(config) = &node.startup_config
+                && let StartupConfigSpec::Inline(text) = &config.value
+            {
+                self.inline_bytes += text.len();
+                if self.inline_bytes > INLINE_LIMIT {
+                    self.found.push(
+                        Diagnostic::error(
+                            code::FILE_LIMIT,
+                            "inline configurations come to more than 64 MiB",
+                        )
+                        .at(config.span, "the limit is reached with this one")
+                        .help("put the text into a file and name the file instead"),
+                    );
+                    return nodes;
+                }
+            }
+            nodes.push(node);
+        }
+        nodes
+    }
+
+    fn settings(&mut self, fields: &Fields<'_>) -> Settings {
+        let found = &mut self.found;
+        let mut settings = Settings::default();
+        if fields.has(&key::KIND) {
+            settings.kind = fields.text(&key::KIND, found);
+        }
+        settings.image = fields.image(&key::IMAGE, found);
+        settings.cpus = fields.integer(&key::CPU, found);
+        settings.memory_mib = fields.memory(&key::MEMORY, found);
+        settings.interface_count = fields.integer(&key::INTERFACES, found);
+        settings.startup_config = startup_config(fields, found);
+        settings.cdrom = fields.text(&key::CDROM, found);
+        settings.management_bridge = fields.text(&key::MGMT_BRIDGE, found);
+        if fields.has(&key::HOSTNAME) {
+            settings.hostname = fields.text(&key::HOSTNAME, found);
+            settings.console_port = fields.port(&key::CONSOLE, found);
+            settings.mac = fields.mac(&key::MAC, found);
+            settings.management_ipv4 = fields.ipv4(&key::MGMT_IPV4, found);
+        }
+        settings
+    }
+
+    fn links(&mut self, node: Option<&Node>) -> Vec<LinkSpec> {
+        let entries: &[Node] = match node.map(|node| (node, &node.value)) {
+            None => &[],
+            Some((_, Value::Sequence(nodes))) => nodes,
+            Some((node, _)) => {
+                let expected = format!("`links` takes {}", key::LINKS.form.expected());
+                self.found.push(
+                    wrong_type(node, &expected).help("write each link as `- r1:eth1 -- r2:eth1`"),
+                );
+                &[]
+            }
+        };
+        entries
+            .iter()
+            .filter_map(|entry| link::read(entry, &mut self.found))
+            .collect()
+    }
+
+    fn management(&mut self, top: &Fields<'_>) -> ManagementSpec {
+        let found = &mut self.found;
+        let Some(fields) = top.table(&key::MGMT, found) else {
+            return ManagementSpec::default();
+        };
+        ManagementSpec {
+            mode: fields
+                .word(&key::MODE, found)
+                .map(|word| word.map(|position| ManagementMode::ALL[position])),
+            bridge: fields.text(&key::BRIDGE, found),
+            ipv4_subnet: fields.ipv4_net(&key::IPV4_SUBNET, found),
+            networks: Vec::new(),
+        }
+    }
+
+    fn addressing(&mut self, top: &Fields<'_>) -> AddressingSpec {
+        let found = &mut self.found;
+        let Some(fields) = top.table(&key::ADDRESSING, found) else {
+            return AddressingSpec::default();
+        };
+        AddressingSpec {
+            loopbacks: fields.ipv4_net(&key::LOOPBACKS, found),
+            links: fields.ipv4_net(&key::LINK_POOL, found),
+        }
+    }
+}
+
+/// A configuration is inline if it has more than one line, else it is a path.
+fn startup_config(
+    fields: &Fields<'_>,
+    found: &mut Diagnostics,
+) -> Option<Spanned<StartupConfigSpec>> {
+    let node = fields.node(&key::STARTUP_CONFIG)?;
+    match &node.value {
+        Value::Scalar(scalar) if scalar.text.contains('\n') => Some(Spanned::new(
+            StartupConfigSpec::Inline(scalar.text.to_string()),
+            node.span,
+        )),
+        Value::Scalar(_) => fields
+            .text(&key::STARTUP_CONFIG, found)
+            .map(|path| path.map(StartupConfigSpec::File)),
+        Value::Mapping(_) => {
+            let inner = Fields::read(node, node.span, &key::CONFIG, Schema::Core, found)?;
+            let text = inner.node(&key::TEXT).and_then(|node| {
+                let scalar = node.scalar();
+                if scalar.is_none() {
+                    found.push(wrong_type(node, "`text` takes a text"));
+                }
+                scalar.map(|scalar| {
+                    let text = StartupConfigSpec::Inline(scalar.text.to_string());
+                    Spanned::new(text, node.span)
+                })
+            });
+            let file = inner
+                .text(&key::FILE, found)
+                .map(|path| path.map(StartupConfigSpec::File));
+            match (file, text) {
+                (Some(file), Some(text)) => {
+                    found.push(
+                        Diagnostic::error(
+                            code::WRONG_TYPE,
+                            "a startup-config is a file or a text, not both",
+                        )
+                        .at(text.span, "a text")
+                        .and_at(file.span, "and a file")
+                        .help("remove one of the two"),
+                    );
+                    None
+                }
+                (None, None) => {
+                    found.push(wrong_type(
+                        node,
+                        "`startup-config` takes `file: PATH` or `text: TEXT`",
+                    ));
+                    None
+                }
+                (file, text) => file.or(text),
+            }
+        }
+        Value::Sequence(_) => {
+            let expected = key::STARTUP_CONFIG.form.expected();
+            found.push(wrong_type(
+                node,
+                &format!("`startup-config` takes {expected}"),
+            ));
+            None
+        }
+    }
+}
+
+fn given_twice(key: &Key, first: &Entry, second: &Entry) -> Diagnostic {
+    let message = format!("`{}` is given both at the top and in `topology`", key.name);
+    Diagnostic::error(code::DUPLICATE_KEY, message)
+        .at(second.key_span, "given again here")
+        .and_at(first.key_span, "first given here")
+        .help("write all of it in one place")
+}
+
+/// `ring.lab.yaml` is the lab `ring`; `ring/lab.yaml` too.
+fn default_name(input: &Input, file: &InputFile) -> String {
+    match file.stem() {
+        "lab" => name_from(&input.folder_name),
+        stem => name_from(stem),
+    }
+}

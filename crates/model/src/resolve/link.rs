@@ -1,0 +1,252 @@
+//! The ends of links: from names to positions.
+
+use crate::code;
+use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
+use crate::format::shown;
+use crate::kind::Kind;
+use crate::lab::{End, Link, Node};
+use crate::span::Span;
+use crate::spec::{EndSpec, LabSpec};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// For how many unknown nodes the nearest name is looked up: each look compares with all nodes.
+const SUGGESTION_LIMIT: usize = 100;
+
+/// The links of a lab, and what they ask of its nodes.
+pub(super) struct Links {
+    pub(super) links: Vec<Link>,
+    /// Position in the spec of each link.
+    written: Vec<usize>,
+    /// The highest data interface that links use, by node, with the place.
+    pub(super) highest: Vec<Option<(u32, Span)>>,
+}
+
+/// Resolves all links; whatever is wrong with one is reported and the link left out.
+pub(super) fn resolve(
+    spec: &LabSpec,
+    by_name: &HashMap<String, usize>,
+    kinds: &[Option<&Arc<Kind>>],
+    found: &mut Diagnostics,
+) -> Links {
+    let mut lookup = Lookup {
+        spec,
+        by_name,
+        kinds,
+        suggestions: SUGGESTION_LIMIT,
+        indexes: HashMap::new(),
+    };
+    let mut used: HashMap<End, Span> = HashMap::with_capacity(spec.links.len() * 2);
+    let mut resolved = Links {
+        links: Vec::with_capacity(spec.links.len()),
+        written: Vec::with_capacity(spec.links.len()),
+        highest: vec![None; spec.nodes.len()],
+    };
+    for (position, link) in spec.links.iter().enumerate() {
+        let ends = [0, 1].map(|side| lookup.end(&link.ends[side], found));
+        if let [Some(left), Some(right)] = ends
+            && left == right
+        {
+            let [first, second] = &link.ends;
+            found.push(
+                Diagnostic::error(
+                    code::SELF_LINK,
+                    format!(
+                        "both ends of a link are `{}` of `{}`",
+                        shown(&first.interface.value),
+                        shown(&first.node.value)
+                    ),
+                )
+                .at(second.interface.span, "the same interface")
+                .and_at(first.interface.span, "one end")
+                .help("join two different interfaces"),
+            );
+            continue;
+        }
+        let mut free = true;
+        for (end, written) in ends.iter().zip(&link.ends) {
+            let Some(end) = *end else {
+                continue;
+            };
+            let span = written.interface.span;
+            if let Some(first) = used.get(&end) {
+                free = false;
+                found.push(in_use(written, *first));
+                continue;
+            }
+            used.insert(end, span);
+            let index = end.interface as u32 + 1;
+            let highest = &mut resolved.highest[end.node];
+            if highest.is_none_or(|(known, _)| index > known) {
+                *highest = Some((index, span));
+            }
+        }
+        if let ([Some(left), Some(right)], true) = (ends, free) {
+            resolved.links.push(Link {
+                ends: [left, right],
+                span: link.span,
+            });
+            resolved.written.push(position);
+        }
+    }
+    resolved
+}
+
+fn in_use(end: &EndSpec, first: Span) -> Diagnostic {
+    let (node, interface) = (shown(&end.node.value), shown(&end.interface.value));
+    Diagnostic::error(
+        code::INTERFACE_IN_USE,
+        format!("`{interface}` of `{node}` is used by two links"),
+    )
+    .at(end.interface.span, "used again here")
+    .and_at(first, "first used here")
+    .help("an interface is the end of one link only; use another one")
+}
+
+impl Links {
+    /// Hands what the links say about their ends over to the interfaces.
+    pub(super) fn apply(&self, spec: &LabSpec, nodes: &mut [Node]) {
+        for (link, written) in self.links.iter().zip(&self.written) {
+            let written = &spec.links[*written];
+            for (end, from) in link.ends.iter().zip(&written.ends) {
+                let interface = &mut nodes[end.node].interfaces[end.interface];
+                interface.mac = from.mac.as_ref().map(|mac| mac.value);
+                interface.mac_span = from.mac.as_ref().map(|mac| mac.span);
+                interface.addresses = from.addresses.iter().map(|one| one.value).collect();
+                interface.address_spans = from.addresses.iter().map(|one| one.span).collect();
+                interface.mtu = written.mtu.as_ref().map(|mtu| mtu.value);
+                if let Some(tunnel) = &mut interface.tunnel {
+                    tunnel.connected = true;
+                }
+            }
+        }
+    }
+}
+
+struct Lookup<'a> {
+    spec: &'a LabSpec,
+    by_name: &'a HashMap<String, usize>,
+    kinds: &'a [Option<&'a Arc<Kind>>],
+    /// How many unknown nodes still get a suggestion.
+    suggestions: usize,
+    /// Names of interfaces that were looked up before, by kind.
+    indexes: HashMap<(*const Kind, &'a str), Option<u32>>,
+}
+
+impl<'a> Lookup<'a> {
+    fn end(&mut self, end: &'a EndSpec, found: &mut Diagnostics) -> Option<End> {
+        let Some(node) = self.node(&end.node) else {
+            found.push(self.unknown_node(end));
+            return None;
+        };
+        // Without a kind there are no interfaces; the kind was reported.
+        let kind = self.kinds[node]?;
+        let name: &str = &end.interface.value;
+        let key = (Arc::as_ptr(kind), name);
+        let index = *self
+            .indexes
+            .entry(key)
+            .or_insert_with(|| kind.interfaces.index(name));
+        match index {
+            None => {
+                found.push(unknown_interface(end, kind));
+                None
+            }
+            Some(index) if index > kind.interfaces.limit => {
+                found.push(past_limit(end, kind));
+                None
+            }
+            Some(index) => Some(End {
+                node,
+                interface: index.checked_sub(1)? as usize,
+            }),
+        }
+    }
+
+    fn node(&self, name: &str) -> Option<usize> {
+        match self.by_name.get(name) {
+            Some(position) => Some(*position),
+            None => self.by_name.get(&name.to_lowercase()).copied(),
+        }
+    }
+
+    fn unknown_node(&mut self, end: &EndSpec) -> Diagnostic {
+        let name = &end.node.value;
+        let diagnostic = Diagnostic::error(
+            code::UNKNOWN_NODE,
+            format!(
+                "a link names `{}`, which is not a node of the lab",
+                shown(name)
+            ),
+        )
+        .at(end.node.span, "no such node");
+        let known = self.spec.nodes.iter().map(|node| node.name.as_str());
+        let looks = self.suggestions > 0;
+        self.suggestions = self.suggestions.saturating_sub(1);
+        match nearest(name, known.filter(|_| looks)) {
+            Some(known) => diagnostic.help(format!("did you mean `{}`?", shown(known))),
+            None => diagnostic.help(format!(
+                "add it to `nodes`: `{}: {{kind: frr}}`",
+                shown(name)
+            )),
+        }
+    }
+}
+
+fn unknown_interface(end: &EndSpec, kind: &Kind) -> Diagnostic {
+    let interfaces = &kind.interfaces;
+    let written = &end.interface.value;
+    let diagnostic = Diagnostic::error(
+        code::UNKNOWN_INTERFACE,
+        format!(
+            "`{}` has no interface `{}`",
+            shown(&end.node.value),
+            shown(written)
+        ),
+    );
+    let is_management = interfaces
+        .management
+        .as_ref()
+        .is_some_and(|name| name.eq_ignore_ascii_case(written));
+    if is_management || written == "eth0" {
+        return diagnostic
+            .at(end.interface.span, "this is the management interface")
+            .help(format!(
+                "data interfaces begin with `{}`",
+                interfaces.name(1)
+            ));
+    }
+    let names: Vec<String> = (1..=interfaces.limit)
+        .map(|index| interfaces.name(index))
+        .collect();
+    let diagnostic = diagnostic.at(
+        end.interface.span,
+        format!("not an interface of the kind `{}`", kind.name),
+    );
+    match nearest(written, names.iter().map(String::as_str)) {
+        Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
+        None => diagnostic.help(format!(
+            "its data interfaces are `{}` to `{}`, or `eth1` and so on",
+            interfaces.name(1),
+            interfaces.name(interfaces.limit)
+        )),
+    }
+}
+
+fn past_limit(end: &EndSpec, kind: &Kind) -> Diagnostic {
+    let limit = kind.interfaces.limit;
+    Diagnostic::error(
+        code::INTERFACE_LIMIT,
+        format!(
+            "`{}` of `{}` is past the limit of its kind",
+            shown(&end.interface.value),
+            shown(&end.node.value)
+        ),
+    )
+    .at(end.interface.span, "too many interfaces")
+    .help(format!(
+        "the kind `{}` has {limit} data interfaces, the last is `{}`",
+        kind.name,
+        kind.interfaces.name(limit)
+    ))
+}

@@ -1,0 +1,455 @@
+//! From a lab as written to a lab that makes sense.
+//!
+//! Every word is looked up here and everything is counted; after this a wrong lab cannot be
+//! expressed. What depends on the host, and what two correct parts do to each other, is left to
+//! [`crate::check`]. A lab comes out only if there is no error, since nothing behind it could
+//! trust it otherwise.
+
+mod link;
+mod stand_in;
+
+use crate::code;
+use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
+use crate::format::shown;
+use crate::kind::{Catalogue, Kind};
+use crate::lab::{FixedTunnel, Interface, Lab, Management, Node, StartupConfig};
+use crate::name::Name;
+use crate::span::{Span, Spanned};
+use crate::spec::{AddressingSpec, ImageSpec, LabSpec, NodeSpec, StartupConfigSpec};
+use ipnet::Ipv4Net;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use stand_in::stand_in;
+
+/// Most nodes of one lab: their loopback addresses come from a /16 by default.
+const NODE_LIMIT: usize = 65_000;
+
+/// Makes a lab of what was written, or says all that prevents it.
+pub fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnostics) {
+    let mut found = Diagnostics::default();
+    let name = valid_name(&spec.name, "lab", &mut found);
+    if spec.nodes.len() > NODE_LIMIT {
+        let extra = &spec.nodes[NODE_LIMIT];
+        found.push(
+            Diagnostic::error(code::FILE_LIMIT, format!("more than {NODE_LIMIT} nodes"))
+                .at(extra.name.span, "the limit is reached here")
+                .help("split the lab"),
+        );
+        return (None, found);
+    }
+    let by_name = names(&spec.nodes, &mut found);
+    let kinds: Vec<Option<&Arc<Kind>>> = spec
+        .nodes
+        .iter()
+        .map(|node| kind_of(node, catalogue, &mut found))
+        .collect();
+    let links = link::resolve(spec, &by_name, &kinds, &mut found);
+    let mut nodes = Vec::with_capacity(spec.nodes.len());
+    for ((node, kind), highest) in spec.nodes.iter().zip(&kinds).zip(&links.highest) {
+        nodes.extend(kind.and_then(|kind| resolve_node(node, kind, *highest, &mut found)));
+    }
+    let pools = pools(
+        &spec.addressing,
+        spec.nodes.len(),
+        spec.links.len(),
+        &mut found,
+    );
+    let (Some(name), Some((loopback_pool, link_pool)), false) = (name, pools, found.has_errors())
+    else {
+        return (None, found);
+    };
+    links.apply(spec, &mut nodes);
+    let management = &spec.management;
+    let lab = Lab {
+        name,
+        name_span: spec.name.span,
+        nodes,
+        links: links.links,
+        management: Management {
+            mode: management.mode.as_ref().map(|mode| mode.value),
+            bridge: management
+                .bridge
+                .as_ref()
+                .map(|bridge| bridge.value.clone()),
+            ipv4_subnet: management.ipv4_subnet.as_ref().map(|subnet| subnet.value),
+            networks: management.networks.clone(),
+        },
+        loopback_pool,
+        link_pool,
+        console_address: spec.console_address.as_ref().map(|address| address.value),
+        console_span: spec.console_address.as_ref().map(|address| address.span),
+    };
+    (Some(lab), found)
+}
+
+/// The error for a kind that no catalogue entry answers to.
+pub(crate) fn unknown_kind(catalogue: &Catalogue, word: &str, span: Span) -> Diagnostic {
+    let diagnostic = Diagnostic::error(
+        code::UNKNOWN_KIND,
+        format!("unknown kind `{}`", shown(word)),
+    )
+    .at(span, "not known");
+    match nearest(word, catalogue.names()) {
+        Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
+        None => {
+            let names: Vec<_> = catalogue
+                .kinds()
+                .map(|kind| format!("`{}`", kind.name))
+                .collect();
+            diagnostic.help(format!("the kinds are {}", names.join(", ")))
+        }
+    }
+}
+
+fn valid_name(name: &Spanned<String>, of: &str, found: &mut Diagnostics) -> Option<Name> {
+    match Name::new(name.value.clone()) {
+        Ok(name) => Some(name),
+        Err(error) => {
+            found.push(
+                Diagnostic::error(
+                    code::INVALID_NAME,
+                    format!("`{}` cannot be the name of a {of}", shown(&name.value)),
+                )
+                .at(name.span, error.to_string())
+                .help("it becomes a host name and a file name: use letters, digits and inner hyphens, at most 63"),
+            );
+            None
+        }
+    }
+}
+
+/// The positions of the nodes by name; names that differ in case only are one.
+fn names(nodes: &[NodeSpec], found: &mut Diagnostics) -> HashMap<String, usize> {
+    let mut by_name: HashMap<String, usize> = HashMap::with_capacity(nodes.len());
+    for (position, node) in nodes.iter().enumerate() {
+        valid_name(&node.name, "node", found);
+        let lower = node.name.to_lowercase();
+        match by_name.get(&lower) {
+            Some(first) => {
+                let first = &nodes[*first].name;
+                found.push(
+                    Diagnostic::error(
+                        code::DUPLICATE_NODE,
+                        format!("two nodes are named `{}`", shown(&node.name.value)),
+                    )
+                    .at(node.name.span, "named again here")
+                    .and_at(
+                        first.span,
+                        format!("`{}` is first named here", shown(&first.value)),
+                    )
+                    .help("rename one of the two; upper and lower case do not tell names apart"),
+                );
+            }
+            None => {
+                by_name.insert(lower, position);
+            }
+        }
+    }
+    by_name
+}
+
+/// The kind of a node. An empty word means that its absence was reported already.
+fn kind_of<'c>(
+    node: &NodeSpec,
+    catalogue: &'c Catalogue,
+    found: &mut Diagnostics,
+) -> Option<&'c Arc<Kind>> {
+    let kind = catalogue.find(&node.kind);
+    if kind.is_none() && !node.kind.is_empty() {
+        found.push(unknown_kind(catalogue, &node.kind, node.kind.span));
+    }
+    kind
+}
+
+/// One node without what links give to its interfaces. `highest` is the highest index that a
+/// link uses, with the place.
+fn resolve_node(
+    spec: &NodeSpec,
+    kind: &Arc<Kind>,
+    highest: Option<(u32, Span)>,
+    found: &mut Diagnostics,
+) -> Option<Node> {
+    let hardware = &kind.hardware;
+    let count = interface_count(spec, kind, highest, found)?;
+    let cpus = least(
+        spec.cpus.as_ref(),
+        "cpu",
+        u64::from(hardware.minimum_cpus),
+        "",
+        kind,
+        found,
+    );
+    let memory = least(
+        spec.memory_mib.as_ref(),
+        "memory",
+        hardware.minimum_memory_mib,
+        " MiB",
+        kind,
+        found,
+    );
+    cpus.and(memory)?;
+    let hostname = spec.hostname.as_ref().unwrap_or(&spec.name);
+    if spec.hostname.is_some() && !is_host_name(hostname) {
+        found.push(
+            Diagnostic::error(
+                code::INVALID_NAME,
+                format!("`{}` cannot be a host name", shown(&hostname.value)),
+            )
+            .at(hostname.span, "not a host name")
+            .help("use letters, digits, inner hyphens, and dots between labels of at most 63"),
+        );
+    }
+    let (image, image_span) = image(spec, kind);
+    Some(Node {
+        name: Name::new(spec.name.value.clone()).ok()?,
+        span: spec.name.span,
+        guest: Arc::clone(kind),
+        image,
+        image_span,
+        cpus: spec.cpus.as_ref().map_or(hardware.cpus, |cpus| cpus.value),
+        cpus_span: spec.cpus.as_ref().map(|cpus| cpus.span),
+        memory_mib: spec
+            .memory_mib
+            .as_ref()
+            .map_or(hardware.memory_mib, |memory| memory.value),
+        hostname: hostname.value.clone(),
+        interfaces: interfaces(spec, kind, count),
+        management_mac: spec.mac.as_ref().map(|mac| mac.value),
+        management_mac_span: spec.mac.as_ref().map(|mac| mac.span),
+        management_ipv4: spec.management_ipv4.as_ref().map(|address| address.value),
+        management_ipv4_span: spec.management_ipv4.as_ref().map(|address| address.span),
+        management_bridge: spec
+            .management_bridge
+            .as_ref()
+            .map(|bridge| bridge.value.clone()),
+        console_port: spec
+            .console_port
+            .as_ref()
+            .map(|port| (port.value, port.span)),
+        startup_config: spec
+            .startup_config
+            .as_ref()
+            .map(|config| match &config.value {
+                StartupConfigSpec::Inline(text) => StartupConfig::Inline(text.clone()),
+                StartupConfigSpec::File(path) => StartupConfig::File(path.clone(), config.span),
+            }),
+        startup_config_span: spec.startup_config.as_ref().map(|config| config.span),
+        config_medium: spec
+            .config_medium
+            .as_ref()
+            .map(|file| (file.value.clone(), file.span)),
+        cdrom: spec
+            .cdrom
+            .as_ref()
+            .map(|file| (file.value.clone(), file.span)),
+        kind: Arc::clone(kind),
+    })
+}
+
+/// The image that a node names, else its kind's default, else the stored one of the kind's name.
+fn image(spec: &NodeSpec, kind: &Kind) -> (ImageSpec, Span) {
+    match &spec.image {
+        Some(image) => (image.value.clone(), image.span),
+        None => {
+            let name = kind.default_image.as_ref().unwrap_or(&kind.name);
+            (ImageSpec::Stored(name.clone()), spec.name.span)
+        }
+    }
+}
+
+/// How many data interfaces a node has; an error where its kind cannot have them.
+fn interface_count(
+    spec: &NodeSpec,
+    kind: &Kind,
+    highest: Option<(u32, Span)>,
+    found: &mut Diagnostics,
+) -> Option<u32> {
+    let interfaces = &kind.interfaces;
+    let Some(wanted) = &spec.interface_count else {
+        let used = highest.map_or(0, |(index, _)| index);
+        return Some(
+            used.max(interfaces.default_count)
+                .max(interfaces.minimum_count),
+        );
+    };
+    let count = wanted.value;
+    if count > interfaces.limit {
+        found.push(
+            Diagnostic::error(
+                code::INTERFACE_LIMIT,
+                format!(
+                    "`{}` has {count} interfaces, past the limit of its kind",
+                    shown(&spec.name.value)
+                ),
+            )
+            .at(wanted.span, "too many")
+            .help(format!(
+                "the kind `{}` has at most {} data interfaces",
+                kind.name, interfaces.limit
+            )),
+        );
+        return None;
+    }
+    // A tunnel with fixed ports is an interface; what lies below the minimum is filled up with
+    // interfaces that are not connected.
+    if count < interfaces.minimum_count && spec.tunnels.is_empty() {
+        found.push(
+            Diagnostic::error(
+                code::VALUE_RANGE,
+                format!("`interfaces: {count}` is too few"),
+            )
+            .at(wanted.span, "out of range")
+            .help(format!(
+                "the kind `{}` boots with {} data interfaces or more",
+                kind.name, interfaces.minimum_count
+            )),
+        );
+        return None;
+    }
+    if let Some((index, place)) = highest.filter(|(index, _)| *index > count) {
+        let name = interfaces.name(index);
+        found.push(
+            Diagnostic::error(
+                code::INTERFACE_LIMIT,
+                format!(
+                    "`{}` has {count} interfaces, yet a link uses `{name}`",
+                    shown(&spec.name.value)
+                ),
+            )
+            .at(place, format!("this is data interface {index}"))
+            .and_at(wanted.span, "the count is given here")
+            .help(format!(
+                "write `interfaces: {index}` or more, or leave it out"
+            )),
+        );
+        return None;
+    }
+    Some(count.max(interfaces.minimum_count))
+}
+
+/// Refuses what is less than the kind boots with.
+fn least<T: Copy + Into<u64>>(
+    given: Option<&Spanned<T>>,
+    key: &str,
+    minimum: u64,
+    unit: &str,
+    kind: &Kind,
+    found: &mut Diagnostics,
+) -> Option<()> {
+    match given.filter(|given| given.value.into() < minimum) {
+        None => Some(()),
+        Some(given) => {
+            let value: u64 = given.value.into();
+            found.push(
+                Diagnostic::error(
+                    code::VALUE_RANGE,
+                    format!("`{key}: {value}` is too little for its kind"),
+                )
+                .at(given.span, "out of range")
+                .help(format!(
+                    "the kind `{}` boots with {minimum}{unit} or more",
+                    kind.name
+                )),
+            );
+            None
+        }
+    }
+}
+
+fn interfaces(spec: &NodeSpec, kind: &Kind, count: u32) -> Vec<Interface> {
+    let tunnels = spec.tunnels.iter().map(Some).chain(std::iter::repeat(None));
+    (1..=count)
+        .zip(tunnels)
+        .map(|(index, tunnel)| Interface {
+            index,
+            name: kind.interfaces.name(index),
+            mac: None,
+            mac_span: None,
+            addresses: Vec::new(),
+            address_spans: Vec::new(),
+            mtu: None,
+            tunnel: tunnel.map(|tunnel| FixedTunnel {
+                remote_port: tunnel.remote_port.value,
+                local_port: tunnel.local_port.value,
+                connected: false,
+                span: tunnel.local_port.span,
+            }),
+        })
+        .collect()
+}
+
+/// Whether a text is a host name, possibly with a domain (RFC 1123).
+fn is_host_name(text: &str) -> bool {
+    const LONGEST: usize = 253;
+    text.len() <= LONGEST && text.split('.').all(|label| Name::new(label).is_ok())
+}
+
+/// The pools of loopbacks and links, large enough for the lab.
+fn pools(
+    spec: &AddressingSpec,
+    nodes: usize,
+    links: usize,
+    found: &mut Diagnostics,
+) -> Option<(Ipv4Net, Ipv4Net)> {
+    let of = |given: &Option<Spanned<Ipv4Net>>, default: &str| match given {
+        Some(pool) => pool.value,
+        None => default.parse().expect("a test reads the default pools"),
+    };
+    let loopbacks = of(&spec.loopbacks, Lab::LOOPBACK_POOL);
+    let link_pool = of(&spec.links, Lab::LINK_POOL);
+    let mut fits = true;
+    // The network's own address stays free; a link takes two.
+    let wanted = [
+        (&spec.loopbacks, loopbacks, nodes as u64 + 1, "nodes"),
+        (&spec.links, link_pool, links as u64 * 2, "links"),
+    ];
+    for (given, pool, addresses, what) in wanted {
+        let size = 1_u64 << (32 - pool.prefix_len());
+        if addresses > size {
+            let span = given.as_ref().map(|pool| pool.span);
+            let mut diagnostic = Diagnostic::error(
+                code::VALUE_RANGE,
+                format!("the pool {pool} is too small for the lab's {what}"),
+            )
+            .help(format!("it has {size} addresses, {addresses} are needed"));
+            if let Some(span) = span {
+                diagnostic = diagnostic.at(span, "too small");
+            }
+            found.push(diagnostic);
+            fits = false;
+        }
+    }
+    let overlap = loopbacks.contains(&link_pool) || link_pool.contains(&loopbacks);
+    if let (true, Some(given)) = (overlap, spec.links.as_ref().or(spec.loopbacks.as_ref())) {
+        found.push(
+            Diagnostic::error(
+                code::INVALID_ADDRESS,
+                format!("the pools {loopbacks} of loopbacks and {link_pool} of links overlap"),
+            )
+            .at(given.span, "one address could be given twice")
+            .help("use networks that have no address in common"),
+        );
+        fits = false;
+    }
+    fits.then_some((loopbacks, link_pool))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_pools_are_networks_apart() {
+        let loopbacks: Ipv4Net = Lab::LOOPBACK_POOL.parse().unwrap();
+        let links: Ipv4Net = Lab::LINK_POOL.parse().unwrap();
+        assert!(!loopbacks.contains(&links) && !links.contains(&loopbacks));
+        assert_eq!((loopbacks.trunc(), links.trunc()), (loopbacks, links));
+    }
+
+    #[test]
+    fn host_names_may_have_a_domain() {
+        assert!(is_host_name("r1.example.net"));
+        assert!(!is_host_name("r1..net") && !is_host_name("r_1") && !is_host_name(""));
+    }
+}
