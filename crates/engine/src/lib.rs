@@ -1,3 +1,5 @@
 //! What touches the world: libvirt, volumes, consoles, the executor and the doctor.
 
+pub mod console;
+pub mod doctor;
 pub mod load;

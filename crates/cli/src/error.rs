@@ -1,0 +1,138 @@
+//! What a command says when it fails: one message, its causes, and what to do.
+//!
+//! Invariant: the kind alone fixes the exit code, and the table of exit codes in the manual page
+//! is made from [`ErrorKind::ALL`].
+
+use std::error::Error;
+use std::io;
+use std::process::ExitCode;
+
+/// Most causes that are told; a longer chain repeats itself.
+const CAUSE_LIMIT: usize = 8;
+
+/// What kind of failure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ErrorKind {
+    /// Something went wrong while doing what was asked.
+    Failed,
+    /// The command line makes no sense.
+    Usage,
+    /// The lab file has mistakes.
+    Lab,
+    /// This host lacks something.
+    Host,
+    /// A node, lab, kind, image or code of that name does not exist.
+    NotFound,
+    /// Nodes were not ready in time.
+    NotReady,
+    /// The user interrupted the command.
+    Interrupted,
+    /// Whoever read our output has left.
+    BrokenPipe,
+}
+
+impl ErrorKind {
+    /// All that have an exit code of their own, with their meaning.
+    pub(crate) const ALL: &[(Self, &str)] = &[
+        (Self::Failed, "something that was asked for failed"),
+        (Self::Usage, "the command line makes no sense"),
+        (Self::Lab, "the lab has mistakes"),
+        (Self::Host, "this host lacks something; see `vnflab doctor`"),
+        (
+            Self::NotFound,
+            "there is no node, lab, kind, image or code of that name",
+        ),
+        (Self::NotReady, "nodes were not ready in time"),
+        (Self::Interrupted, "interrupted with Ctrl-C"),
+    ];
+
+    /// The exit code as a number.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::BrokenPipe => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Lab => 3,
+            Self::Host => 4,
+            Self::NotFound => 5,
+            Self::NotReady => 6,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// The exit code.
+    pub(crate) fn exit_code(self) -> ExitCode {
+        ExitCode::from(self.number())
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    /// Fixes the exit code.
+    pub(crate) kind: ErrorKind,
+    /// In lower case, names in backticks; empty where everything was said already.
+    pub(crate) message: String,
+    /// What lies behind it, the nearest first.
+    pub(crate) causes: Vec<String>,
+    /// What to do; each is a sentence.
+    pub(crate) hints: Vec<String>,
+}
+
+impl CommandError {
+    /// A failure with its message.
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            causes: Vec::new(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// A failure of which everything was said already.
+    pub(crate) fn silent(kind: ErrorKind) -> Self {
+        Self::new(kind, "")
+    }
+
+    /// Adds what lies behind it.
+    #[must_use]
+    pub(crate) fn caused_by(mut self, error: &dyn Error) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next.filter(|_| self.causes.len() < CAUSE_LIMIT) {
+            self.causes.push(error.to_string());
+            next = error.source();
+        }
+        self
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Nothing has this name; perhaps one of the known ones is meant.
+    pub(crate) fn unknown<'a>(
+        noun: &str,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let error = Self::new(ErrorKind::NotFound, format!("there is no {noun} `{name}`"));
+        match vnflab_model::diagnostic::nearest(name, known) {
+            Some(nearest) => error.hint(format!("`{nearest}` is the nearest name.")),
+            None => error,
+        }
+    }
+}
+
+/// Writing to stdout failed.
+impl From<io::Error> for CommandError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::silent(ErrorKind::BrokenPipe),
+            _ => Self::new(ErrorKind::Failed, "the output cannot be written").caused_by(&error),
+        }
+    }
+}

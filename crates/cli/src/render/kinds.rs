@@ -1,0 +1,226 @@
+//! Kinds of nodes: the list and one of them in full.
+
+use super::table::{Cell, Table};
+use super::{Format, Screen};
+use crate::error::CommandError;
+use serde::Serialize;
+use vnflab_model::kind::{Catalogue, Kind, Support};
+
+/// All kinds.
+pub(crate) fn list(screen: &Screen, catalogue: &Catalogue) -> Result<(), CommandError> {
+    if screen.format() == Format::Json {
+        let kinds: Vec<KindJson> = catalogue.kinds().map(|kind| KindJson::new(kind)).collect();
+        return screen.json("kinds", KindsJson { kinds });
+    }
+    let heads = [
+        "NAME",
+        "TITLE",
+        "CPUS",
+        "MEMORY",
+        "NIC",
+        "DISK",
+        "INTERFACES",
+        "TRIED",
+    ];
+    let mut table = Table::new(screen.out, &heads).right(2).right(3);
+    for kind in catalogue.kinds() {
+        let hardware = &kind.hardware;
+        table.row([
+            Cell::plain(&kind.name),
+            Cell::plain(&kind.title),
+            Cell::plain(hardware.cpus.to_string()),
+            Cell::plain(format!("{} MiB", hardware.memory_mib)),
+            Cell::plain(hardware.nic_model.word()),
+            Cell::plain(hardware.disk_bus.word()),
+            Cell::plain(kind.interfaces.name(1)),
+            Cell::plain(support(kind.support)),
+        ]);
+    }
+    screen.write(&table.text())
+}
+
+/// One kind.
+pub(crate) fn one(screen: &Screen, kind: &Kind) -> Result<(), CommandError> {
+    if screen.format() == Format::Json {
+        return screen.json("kind", KindJson::new(kind));
+    }
+    let mut text = format!("{}  {}\n\n", screen.out.head(&kind.name), kind.title);
+    for (name, value) in facts(kind) {
+        text.push_str(&format!("  {name:<18}{}\n", super::clean(&value)));
+    }
+    for caveat in &kind.caveats {
+        text.push_str(&format!("\n  {}\n", super::clean(caveat)));
+    }
+    screen.write(&text)
+}
+
+/// The facts of a kind as pairs of a name and a text, in the order for people.
+pub(crate) fn facts(kind: &Kind) -> Vec<(&'static str, String)> {
+    let hardware = &kind.hardware;
+    let interfaces = &kind.interfaces;
+    let mut facts = vec![
+        ("tried", support(kind.support).to_owned()),
+        ("source", kind.source.clone()),
+        (
+            "machine",
+            format!("{}, {}", hardware.machine.word(), hardware.firmware.word()),
+        ),
+        (
+            "CPUs",
+            format!("{} (at least {})", hardware.cpus, hardware.minimum_cpus),
+        ),
+        (
+            "memory",
+            format!(
+                "{} MiB (at least {} MiB)",
+                hardware.memory_mib, hardware.minimum_memory_mib
+            ),
+        ),
+        (
+            "disk, CD-ROM",
+            format!(
+                "{}, {}",
+                hardware.disk_bus.word(),
+                hardware.cdrom_bus.word()
+            ),
+        ),
+        ("NICs", hardware.nic_model.word().to_owned()),
+        (
+            "management",
+            interfaces
+                .management
+                .clone()
+                .unwrap_or_else(|| "none of its own".to_owned()),
+        ),
+        (
+            "interfaces",
+            format!(
+                "{}, {}, ... (at most {})",
+                interfaces.name(1),
+                interfaces.name(2),
+                interfaces.limit
+            ),
+        ),
+        ("day-0", day0(kind)),
+        (
+            "ready when",
+            format!(
+                "the console shows {}, within {} s",
+                kind.ready
+                    .patterns
+                    .iter()
+                    .map(|pattern| format!("`{pattern}`"))
+                    .collect::<Vec<_>>()
+                    .join(" or "),
+                kind.ready.timeout.as_secs()
+            ),
+        ),
+    ];
+    let mut optional = |name, value: Option<String>| {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            facts.push((name, value));
+        }
+    };
+    optional("aliases", Some(kind.aliases.join(", ")));
+    optional(
+        "login",
+        kind.login.as_ref().map(|login| match &login.password {
+            Some(password) => format!("{} / {password}", login.user),
+            None => format!("{}, no password", login.user),
+        }),
+    );
+    optional("image names", Some(kind.image_patterns.join(", ")));
+    optional("default image", kind.default_image.clone());
+    facts
+}
+
+fn day0(kind: &Kind) -> String {
+    let day0 = &kind.day0;
+    match &day0.file {
+        Some(file) => format!("{} medium `{}` with `{file}`", day0.form.word(), day0.label),
+        None if day0.form == vnflab_model::kind::MediaForm::None => "none".to_owned(),
+        None => format!("{} medium `{}`", day0.form.word(), day0.label),
+    }
+}
+
+fn support(support: Support) -> &'static str {
+    match support {
+        Support::Booted => "booted here",
+        Support::PublicFacts => "from public facts",
+    }
+}
+
+#[derive(Serialize)]
+struct KindsJson {
+    kinds: Vec<KindJson>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct KindJson {
+    name: String,
+    title: String,
+    aliases: Vec<String>,
+    tried: &'static str,
+    source: String,
+    machine: &'static str,
+    firmware: &'static str,
+    cpus: u32,
+    minimum_cpus: u32,
+    memory_mib: u64,
+    minimum_memory_mib: u64,
+    disk_bus: &'static str,
+    cdrom_bus: &'static str,
+    nic_model: &'static str,
+    management_interface: Option<String>,
+    first_interfaces: Vec<String>,
+    interface_limit: u32,
+    day0_form: &'static str,
+    day0_label: String,
+    day0_file: Option<String>,
+    ready_patterns: Vec<String>,
+    ready_timeout_seconds: u64,
+    login_user: Option<String>,
+    login_password: Option<String>,
+    image_patterns: Vec<String>,
+    default_image: Option<String>,
+    stand_in: bool,
+    caveats: Vec<String>,
+}
+
+impl KindJson {
+    fn new(kind: &Kind) -> Self {
+        let hardware = &kind.hardware;
+        let login = kind.login.as_ref();
+        Self {
+            name: kind.name.clone(),
+            title: kind.title.clone(),
+            aliases: kind.aliases.clone(),
+            tried: support(kind.support),
+            source: kind.source.clone(),
+            machine: hardware.machine.word(),
+            firmware: hardware.firmware.word(),
+            cpus: hardware.cpus,
+            minimum_cpus: hardware.minimum_cpus,
+            memory_mib: hardware.memory_mib,
+            minimum_memory_mib: hardware.minimum_memory_mib,
+            disk_bus: hardware.disk_bus.word(),
+            cdrom_bus: hardware.cdrom_bus.word(),
+            nic_model: hardware.nic_model.word(),
+            management_interface: kind.interfaces.management.clone(),
+            first_interfaces: (1..=2).map(|index| kind.interfaces.name(index)).collect(),
+            interface_limit: kind.interfaces.limit,
+            day0_form: kind.day0.form.word(),
+            day0_label: kind.day0.label.clone(),
+            day0_file: kind.day0.file.clone(),
+            ready_patterns: kind.ready.patterns.clone(),
+            ready_timeout_seconds: kind.ready.timeout.as_secs(),
+            login_user: login.map(|login| login.user.clone()),
+            login_password: login.and_then(|login| login.password.clone()),
+            image_patterns: kind.image_patterns.clone(),
+            default_image: kind.default_image.clone(),
+            stand_in: kind.stand_in,
+            caveats: kind.caveats.clone(),
+        }
+    }
+}

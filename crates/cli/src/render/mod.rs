@@ -1,0 +1,155 @@
+//! The only place that prints. Each submodule shows one thing, as text and as JSON.
+//!
+//! stdout is data: what was asked for. stderr is talk: progress, hints and errors. Text from
+//! outside (names of images, output of others) is shown without control characters, so that it
+//! cannot paint on the terminal.
+
+pub(crate) mod explain;
+pub(crate) mod kinds;
+mod paint;
+mod table;
+
+use crate::cli::{ColorChoice, Global};
+use crate::error::CommandError;
+use paint::Paint;
+use serde::Serialize;
+use std::io::{self, IsTerminal, Write};
+
+/// Where and how things are shown.
+#[derive(Debug, Clone)]
+pub(crate) struct Screen {
+    format: Format,
+    talk: Talk,
+    out: Paint,
+    err: Paint,
+}
+
+/// What stdout carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Text for people.
+    Text,
+    /// JSON for programs.
+    Json,
+}
+
+/// What stderr carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Talk {
+    /// Progress, hints, warnings and errors.
+    All,
+    /// Errors alone.
+    ErrorsOnly,
+}
+
+/// The head of every JSON document.
+#[derive(Serialize)]
+struct Envelope<T> {
+    format: String,
+    version: u32,
+    #[serde(flatten)]
+    body: T,
+}
+
+/// Version of all JSON shapes. A new field does not raise it; a changed or missing one does.
+const JSON_VERSION: u32 = 1;
+
+impl Screen {
+    /// As the global options say.
+    pub(crate) fn new(global: &Global) -> Self {
+        Self {
+            format: if global.json {
+                Format::Json
+            } else {
+                Format::Text
+            },
+            talk: if global.quiet {
+                Talk::ErrorsOnly
+            } else {
+                Talk::All
+            },
+            out: paint(global.color, io::stdout().is_terminal()),
+            err: paint(global.color, io::stderr().is_terminal()),
+        }
+    }
+
+    /// What stdout shall carry.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Writes to stdout as it is.
+    pub(crate) fn write(&self, text: &str) -> Result<(), CommandError> {
+        self.write_bytes(text.as_bytes())
+    }
+
+    /// Writes bytes to stdout as they are, such as the output of a guest.
+    pub(crate) fn write_bytes(&self, bytes: &[u8]) -> Result<(), CommandError> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        stdout.flush()?;
+        Ok(())
+    }
+
+    /// Writes a JSON document: `{"format": "vnflab/NAME", "version": 1, ...body}`.
+    pub(crate) fn json(&self, name: &str, body: impl Serialize) -> Result<(), CommandError> {
+        let envelope = Envelope {
+            format: format!("vnflab/{name}"),
+            version: JSON_VERSION,
+            body,
+        };
+        let mut text = serde_json::to_string_pretty(&envelope)
+            .expect("our shapes have string keys and no values that can fail");
+        text.push('\n');
+        self.write(&text)
+    }
+
+    /// Says something on stderr, unless it shall be quiet.
+    pub(crate) fn say(&self, text: &str) {
+        if self.talk == Talk::All {
+            // There is nobody left to tell that stderr is gone.
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+
+    /// Says why the command failed.
+    pub(crate) fn error(&self, error: &CommandError) {
+        if error.message.is_empty() {
+            return;
+        }
+        let mut text = format!("{} {}\n", self.err.error("error:"), clean(&error.message));
+        for cause in &error.causes {
+            text.push_str(&format!(
+                "  {} {}\n",
+                self.err.faint("cause:"),
+                clean(cause)
+            ));
+        }
+        for hint in &error.hints {
+            text.push_str(&format!("\n{} {}\n", self.err.note("hint:"), clean(hint)));
+        }
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+fn paint(choice: ColorChoice, is_terminal: bool) -> Paint {
+    let forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let on = match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => is_terminal && !forbidden,
+    };
+    if on { Paint::colored() } else { Paint::plain() }
+}
+
+/// A text without control characters, line ends aside.
+pub(crate) fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() && c != '\n' { '?' } else { c })
+        .collect()
+}
+
+/// A JSON schema, which is a format of its own and comes without our envelope.
+pub(crate) fn schema(screen: &Screen, schema: &serde_json::Value) -> Result<(), CommandError> {
+    screen.write(&format!("{schema:#}\n"))
+}

@@ -1,0 +1,192 @@
+//! What the doctor sees of this host. Looking changes nothing and judges nothing.
+
+use super::{Init, Kvm, Presence};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use vnflab_model::observed::Host;
+
+/// Where programs lie that are not in an ordinary user's search path.
+const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+
+/// The socket on which the system's virtlogd listens.
+const VIRTLOGD_SOCKET: &str = "/run/libvirt/virtlogd-sock";
+
+/// Everything that [`super::examine`] judges.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The connection that was asked for.
+    pub uri: String,
+    /// What libvirt said of the host, or why it said nothing.
+    pub host: Result<Host, String>,
+    /// Whether this process is root's.
+    pub is_root: bool,
+    /// The user's name, as far as the environment tells.
+    pub user: String,
+    /// What starts daemons.
+    pub init: Init,
+    /// The program `libvirtd`.
+    pub libvirtd: Presence,
+    /// The system's virtlogd, listening.
+    pub virtlogd: Presence,
+    /// The program `qemu-system-x86_64`.
+    pub qemu: Presence,
+    /// The program `qemu-img`.
+    pub qemu_img: Presence,
+    /// The program `dnsmasq`.
+    pub dnsmasq: Presence,
+    /// The program `iptables`, which libvirt of Debian 12 uses.
+    pub firewall: Presence,
+    /// The program `ssh`.
+    pub ssh: Presence,
+    /// The device `/dev/kvm`.
+    pub kvm: Kvm,
+    /// The uppermost folder above the volumes that others may not pass through.
+    pub closed_folder: Option<String>,
+    /// Room for volumes, in MiB.
+    pub free_disk_mib: Option<u64>,
+    /// Memory that can be had without swapping, in MiB.
+    pub available_memory_mib: Option<u64>,
+    /// Our own image in the store; `None` when the store cannot be looked at.
+    pub own_image: Option<Presence>,
+}
+
+/// What the caller learned from the connection.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The connection that was asked for.
+    pub uri: String,
+    /// What libvirt said of the host, or why it said nothing.
+    pub host: Result<Host, String>,
+    /// Our own image in the store; `None` when the store cannot be looked at.
+    pub own_image: Option<Presence>,
+    /// Memory that can be had without swapping, in MiB.
+    pub available_memory_mib: Option<u64>,
+}
+
+impl Facts {
+    /// Looks at this host.
+    pub fn observe(connection: Connection) -> Self {
+        let volume_folder = connection
+            .host
+            .as_ref()
+            .map_or("/var/lib/libvirt", |host| host.volume_folder.as_str());
+        let volume_folder = Path::new(volume_folder);
+        Self {
+            is_root: rustix::process::geteuid().is_root(),
+            user: std::env::var("USER").unwrap_or_else(|_| "$USER".to_owned()),
+            init: init(),
+            libvirtd: program("libvirtd"),
+            virtlogd: presence(Path::new(VIRTLOGD_SOCKET).exists()),
+            qemu: program("qemu-system-x86_64"),
+            qemu_img: program("qemu-img"),
+            dnsmasq: program("dnsmasq"),
+            firewall: program("iptables"),
+            ssh: program("ssh"),
+            kvm: kvm(Path::new("/dev/kvm")),
+            closed_folder: closed_folder(volume_folder),
+            free_disk_mib: free_disk_mib(volume_folder),
+            available_memory_mib: connection.available_memory_mib,
+            own_image: connection.own_image,
+            uri: connection.uri,
+            host: connection.host,
+        }
+    }
+}
+
+fn presence(present: bool) -> Presence {
+    if present {
+        Presence::Present
+    } else {
+        Presence::Absent
+    }
+}
+
+/// Whether a program is in the search path or in a folder of the system's own programs.
+fn program(name: &str) -> Presence {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .chain(SYSTEM_FOLDERS.map(Into::into))
+        .any(|folder| {
+            fs::metadata(folder.join(name))
+                .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+        });
+    presence(found)
+}
+
+/// systemd says itself that it runs (sd_booted(3)).
+fn init() -> Init {
+    if Path::new("/run/systemd/system").is_dir() {
+        Init::Systemd
+    } else {
+        Init::None
+    }
+}
+
+fn kvm(device: &Path) -> Kvm {
+    match File::options().read(true).write(true).open(device) {
+        Ok(_) => Kvm::Open,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Kvm::Forbidden,
+        Err(_) => Kvm::Absent,
+    }
+}
+
+/// The uppermost folder on the way to `folder` that others may not pass through. What does not
+/// exist yet is made by libvirt, with the rights that it needs.
+fn closed_folder(folder: &Path) -> Option<String> {
+    let mut ancestors: Vec<&Path> = folder.ancestors().collect();
+    ancestors.reverse();
+    ancestors
+        .into_iter()
+        .find(|ancestor| {
+            fs::metadata(ancestor).is_ok_and(|folder| folder.permissions().mode() & 0o001 == 0)
+        })
+        .map(|closed| closed.display().to_string())
+}
+
+/// Room on the file system that holds the folder, or will.
+fn free_disk_mib(folder: &Path) -> Option<u64> {
+    let existing = folder.ancestors().find(|ancestor| ancestor.exists())?;
+    let usage = rustix::fs::statvfs(existing).ok()?;
+    Some(usage.f_bavail.saturating_mul(usage.f_frsize) / (1024 * 1024))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::Permissions;
+
+    #[test]
+    fn the_uppermost_closed_folder_is_found() {
+        let root = tempfile::tempdir().unwrap();
+        fs::set_permissions(root.path(), Permissions::from_mode(0o755)).unwrap();
+        let open = root.path().join("open");
+        let closed = open.join("closed");
+        fs::create_dir_all(&closed).unwrap();
+        assert_eq!(closed_folder(&closed.join("later")), None);
+        fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(
+            closed_folder(&closed.join("later")),
+            Some(closed.display().to_string())
+        );
+    }
+
+    #[test]
+    fn room_is_measured_where_the_folder_will_be() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(free_disk_mib(&root.path().join("a/b")).is_some());
+    }
+
+    #[test]
+    fn a_program_is_an_executable_file() {
+        assert_eq!(program("sh"), Presence::Present);
+        assert_eq!(program("no-such-program-anywhere"), Presence::Absent);
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_absent() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(kvm(&root.path().join("kvm")), Kvm::Absent);
+    }
+}
