@@ -3,7 +3,10 @@
 //! [`cli`] says what can be asked, [`command`] does it (one file a verb), and [`render`] shows
 //! it: the only place that prints. stdout carries what was asked for, stderr all else.
 
-#![expect(dead_code, reason = "what the lab commands show with lands before them")]
+#![expect(
+    dead_code,
+    reason = "what the lab commands show with lands before them"
+)]
 
 mod cli;
 mod command;

@@ -3,3 +3,5 @@
 pub mod console;
 pub mod doctor;
 pub mod load;
+pub mod ready;
+pub mod ssh;

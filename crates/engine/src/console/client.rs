@@ -97,23 +97,28 @@ impl Client {
 
     /// Waits for the server's first word.
     fn greeted(&mut self, limit: Duration) -> io::Result<bool> {
+        match self.receive_within(limit)? {
+            Some(data) => {
+                self.early = data;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// As [`Client::receive`], for at most this long; `None` once that is over.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says, and that the server has closed.
+    pub fn receive_within(&mut self, limit: Duration) -> io::Result<Option<Vec<u8>>> {
         self.stream.set_read_timeout(Some(limit))?;
         let result = self.receive();
         self.stream.set_read_timeout(None)?;
         match result {
-            Ok(Some(data)) => {
-                self.early = data;
-                Ok(true)
-            }
+            Ok(Some(data)) => Ok(Some(data)),
             Ok(None) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-                ) =>
-            {
-                Ok(false)
-            }
+            Err(error) if is_timeout(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -155,6 +160,14 @@ impl Client {
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(&telnet::encode(bytes))
     }
+}
+
+/// The kernel's two words for a read that took too long.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
 }
 
 impl AsFd for Client {
