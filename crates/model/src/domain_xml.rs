@@ -21,6 +21,7 @@ use crate::blueprint::{
 };
 use crate::hash;
 use crate::kind::{Bus, Firmware, NicModel, Video};
+use crate::observed::Scope;
 use crate::record::{NodeRecord, network_to_xml};
 use quick_xml::escape::escape;
 
@@ -52,7 +53,7 @@ const VIDEO_SLOT: usize = 0x02;
 const QEMU_NAMESPACE: &str = "http://libvirt.org/schemas/domain/qemu/1.0";
 
 /// The XML that defines a node's domain. `source` is recorded in the metadata.
-pub fn domain_xml(node: &NodeBlueprint, source: &str) -> String {
+pub fn domain_xml(node: &NodeBlueprint, source: &str, scope: Scope) -> String {
     let machine = &node.machine;
     let domain_type = match node.accelerator {
         Accelerator::Kvm => "kvm",
@@ -92,7 +93,7 @@ pub fn domain_xml(node: &NodeBlueprint, source: &str) -> String {
     xml.line("<on_poweroff>destroy</on_poweroff>");
     xml.line("<on_reboot>restart</on_reboot>");
     xml.line("<on_crash>destroy</on_crash>");
-    devices(&mut xml, node);
+    devices(&mut xml, node, scope);
     user_networking(&mut xml, node);
     xml.close("</domain>");
     xml.text
@@ -277,7 +278,7 @@ fn cpu(xml: &mut Text, node: &NodeBlueprint) {
     xml.close("</cpu>");
 }
 
-fn devices(xml: &mut Text, node: &NodeBlueprint) {
+fn devices(xml: &mut Text, node: &NodeBlueprint, scope: Scope) {
     xml.open("<devices>");
     let mut disk_slots = DISK_SLOTS.into_iter();
     let on = |bus: Bus| node.drives.iter().any(|drive| drive.bus == bus);
@@ -298,7 +299,7 @@ fn devices(xml: &mut Text, node: &NodeBlueprint) {
     } else {
         xml.line("<controller type='usb' model='none'/>");
     }
-    drives(xml, node, &mut disk_slots);
+    drives(xml, node, scope, &mut disk_slots);
     let bridges = node
         .nics
         .len()
@@ -348,7 +349,12 @@ fn nic_slot(position: usize) -> (usize, usize) {
     }
 }
 
-fn drives(xml: &mut Text, node: &NodeBlueprint, disk_slots: &mut impl Iterator<Item = usize>) {
+fn drives(
+    xml: &mut Text,
+    node: &NodeBlueprint,
+    scope: Scope,
+    disk_slots: &mut impl Iterator<Item = usize>,
+) {
     // Disks take the first places of a bus, CD-ROMs the last of the IDE bus, where boot loaders
     // and guests look for them.
     let mut taken: Vec<(Bus, usize)> = Vec::new();
@@ -362,7 +368,7 @@ fn drives(xml: &mut Text, node: &NodeBlueprint, disk_slots: &mut impl Iterator<I
             .find(|place| !taken.contains(&(drive.bus, *place)))
             .expect("the allocator bounds the drives of a bus");
         taken.push((drive.bus, place));
-        disk(xml, &node.volume_folder, drive, place, disk_slots);
+        disk(xml, &node.volume_folder, drive, place, scope, disk_slots);
     }
 }
 
@@ -371,6 +377,7 @@ fn disk(
     folder: &str,
     drive: &Drive,
     place: usize,
+    scope: Scope,
     disk_slots: &mut impl Iterator<Item = usize>,
 ) {
     let device = if drive.is_cdrom() { "cdrom" } else { "disk" };
@@ -401,7 +408,7 @@ fn disk(
     {
         xml.open("<backingStore type='file'>");
         xml.line(&format!("<format type='{}'/>", escape(image_format)));
-        xml.line(&format!("<source file='{}'/>", escape(image_path)));
+        image_source(xml, image_path, scope);
         xml.close("</backingStore>");
     }
     xml.line(&format!(
@@ -422,6 +429,19 @@ fn disk(
         Bus::Sata | Bus::Scsi | Bus::Usb => {}
     }
     xml.close("</disk>");
+}
+
+/// The system's libvirt would make an image its own user's, although it only reads it; an image
+/// stays as its owner has it. A user's libvirt changes no owners and does not know the element.
+fn image_source(xml: &mut Text, path: &str, scope: Scope) {
+    match scope {
+        Scope::Session => xml.line(&format!("<source file='{}'/>", escape(path))),
+        Scope::System => {
+            xml.open(&format!("<source file='{}'>", escape(path)));
+            xml.line("<seclabel model='dac' relabel='no'/>");
+            xml.close("</source>");
+        }
+    }
 }
 
 fn interface(xml: &mut Text, nic: &Nic, position: usize) {
