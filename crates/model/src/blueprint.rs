@@ -6,6 +6,7 @@
 //! misread raises [`crate::record::VERSION`].
 
 use crate::kind::{Bus, Firmware, Machine, NicModel, Video};
+use crate::observed::Scope;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -15,8 +16,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 pub struct Blueprint {
     /// The lab's name.
     pub lab: String,
-    /// The file or folder that the lab came from.
+    /// The file or folder that the lab came from, as an absolute path.
     pub source: String,
+    /// Whose libvirt it is for.
+    pub scope: Scope,
     /// Management networks to make; those of the host are not listed.
     pub networks: Vec<NetworkBlueprint>,
     /// The nodes, in the order of the lab.
