@@ -2,6 +2,11 @@
 
 pub mod console;
 pub mod doctor;
+pub mod driver;
+pub mod executor;
+pub mod host;
+pub mod image;
 pub mod load;
+pub mod performer;
 pub mod ready;
 pub mod ssh;

@@ -195,7 +195,6 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
     Ok(Blueprint {
         lab: lab.name.to_string(),
         source: request.source.to_owned(),
-        scope: request.host.scope,
         networks: management.networks,
         nodes,
         media,

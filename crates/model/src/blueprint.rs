@@ -6,7 +6,6 @@
 //! misread raises [`crate::record::VERSION`].
 
 use crate::kind::{Bus, Firmware, Machine, NicModel, Video};
-use crate::observed::Scope;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -16,10 +15,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 pub struct Blueprint {
     /// The lab's name.
     pub lab: String,
-    /// The file or folder that the lab came from, as an absolute path.
+    /// The file or folder that the lab came from.
     pub source: String,
-    /// Whose libvirt it is for.
-    pub scope: Scope,
     /// Management networks to make; those of the host are not listed.
     pub networks: Vec<NetworkBlueprint>,
     /// The nodes, in the order of the lab.

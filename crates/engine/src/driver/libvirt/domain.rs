@@ -1,0 +1,267 @@
+//! Domains.
+
+use super::fault::refused;
+use super::{LibvirtDriver, found};
+use crate::driver::description::{
+    Ownership, domain_ownership, metadata_ownership, object_name, with_uuid,
+};
+use crate::driver::{DomainUsage, DriverError, ObjectKind, Operation, Shutdown};
+use crate::host;
+use std::time::{Duration, Instant};
+use virt::domain::{Domain, DomainState as VirtState};
+use virt::error::ErrorNumber;
+use virt::sys;
+use vnflab_model::observed::{DomainState, Locality, Observed, ObservedDomain};
+use vnflab_model::record::{NAMESPACE, NodeRecord};
+
+const KIND: ObjectKind = ObjectKind::Domain;
+
+/// How often a domain that shuts down is looked at: seldom enough to cost nothing, often enough
+/// not to be noticed beside the seconds that a guest takes. (The `virt` crate wraps no events.)
+const SHUTDOWN_POLL: Duration = Duration::from_millis(200);
+
+/// A guest that ignored a request to shut down is asked again this often: one that still boots
+/// loses the first.
+const SHUTDOWN_REPEAT: Duration = Duration::from_secs(5);
+
+impl LibvirtDriver {
+    pub(super) fn observe_domains(&self, observed: &mut Observed) -> Result<(), DriverError> {
+        for domain in self.domains()? {
+            let Ok(name) = domain.name() else { continue };
+            match ownership(&domain, &name)? {
+                Some(Ownership::Ours(record)) => {
+                    let Some(state) = state(&domain) else {
+                        continue;
+                    };
+                    let process = match state {
+                        DomainState::Running | DomainState::Paused => self.process_of(&name),
+                        DomainState::Off | DomainState::Crashed => None,
+                    };
+                    observed.domains.push(ObservedDomain {
+                        name,
+                        record,
+                        state,
+                        process,
+                    });
+                }
+                Some(Ownership::Foreign | Ownership::Unreadable(_)) => {
+                    observed.foreign_domains.insert(name);
+                }
+                None => {}
+            }
+        }
+        observed
+            .domains
+            .sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(())
+    }
+
+    pub(super) fn domains(&self) -> Result<Vec<Domain>, DriverError> {
+        self.connection
+            .list_all_domains(0)
+            .map_err(|error| refused(Operation::Look, "the VMs", &error))
+    }
+
+    /// The domain of a name, if there is one and it is ours.
+    fn own_domain(&self, name: &str) -> Result<Option<Domain>, DriverError> {
+        let found = found(self.connection.lookup_domain_by_name(name), KIND, name)?;
+        let Some(domain) = found else { return Ok(None) };
+        match ownership(&domain, name)? {
+            Some(ownership) => ownership.require(KIND, name).map(|_| Some(domain)),
+            None => Ok(None),
+        }
+    }
+
+    fn existing_domain(&self, name: &str) -> Result<Domain, DriverError> {
+        self.own_domain(name)?.ok_or_else(|| DriverError::Missing {
+            kind: KIND,
+            name: name.to_owned(),
+        })
+    }
+
+    pub(super) fn define_own_domain(&self, xml: &str) -> Result<(), DriverError> {
+        let name = object_name(xml, KIND)?;
+        domain_ownership(xml).require(KIND, &name)?;
+        let failed = |error: virt::error::Error| refused(Operation::Define, &name, &error);
+        let xml = match self.own_domain(&name)? {
+            Some(domain) => with_uuid(xml, KIND, &domain.uuid_string().map_err(failed)?)?,
+            None => xml.to_owned(),
+        };
+        self.connection
+            .define_domain_xml_flags(&xml, 0)
+            .map(drop)
+            .map_err(failed)
+    }
+
+    pub(super) fn start_own_domain(&self, name: &str) -> Result<(), DriverError> {
+        let domain = self.existing_domain(name)?;
+        match state(&domain) {
+            Some(DomainState::Running | DomainState::Paused) => return Ok(()),
+            // A crashed guest whose QEMU is kept for looking at: it has to go first.
+            Some(DomainState::Crashed) if domain.id().is_some() => power_off(&domain, name)?,
+            _ => {}
+        }
+        match domain.create() {
+            Ok(()) => Ok(()),
+            Err(error) if is_active(&domain) && is(&error, ErrorNumber::OperationInvalid) => Ok(()),
+            Err(error) => Err(refused(Operation::Start, name, &error)),
+        }
+    }
+
+    pub(super) fn resume_own_domain(&self, name: &str) -> Result<(), DriverError> {
+        let domain = self.existing_domain(name)?;
+        if state(&domain) == Some(DomainState::Running) {
+            return Ok(());
+        }
+        domain
+            .resume()
+            .map(drop)
+            .map_err(|error| refused(Operation::Resume, name, &error))
+    }
+
+    pub(super) fn shutdown_own_domain(
+        &self,
+        name: &str,
+        patience: Duration,
+    ) -> Result<Shutdown, DriverError> {
+        let domain = self.existing_domain(name)?;
+        let begun = Instant::now();
+        let mut asked: Option<Instant> = None;
+        while is_active(&domain) {
+            if asked.is_none_or(|at| at.elapsed() >= SHUTDOWN_REPEAT) {
+                match domain.shutdown() {
+                    Ok(_) => {}
+                    // It went off by itself in between.
+                    Err(_) if !is_active(&domain) => break,
+                    Err(error) => return Err(refused(Operation::ShutDown, name, &error)),
+                }
+                asked = Some(Instant::now());
+            }
+            let left = patience.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return Ok(Shutdown::StillRunning);
+            }
+            std::thread::sleep(SHUTDOWN_POLL.min(left));
+        }
+        Ok(Shutdown::Off)
+    }
+
+    pub(super) fn destroy_own_domain(&self, name: &str) -> Result<(), DriverError> {
+        match self.own_domain(name)? {
+            Some(domain) if is_active(&domain) => power_off(&domain, name),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn undefine_own_domain(&self, name: &str) -> Result<(), DriverError> {
+        let Some(domain) = self.own_domain(name)? else {
+            return Ok(());
+        };
+        let failed = |error: virt::error::Error| refused(Operation::Undefine, name, &error);
+        if is_active(&domain) {
+            return Err(DriverError::Exists {
+                kind: KIND,
+                name: name.to_owned(),
+                difference: "it runs, and is undefined only when it is off".to_owned(),
+            });
+        }
+        let everything = sys::VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+            | sys::VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+            | sys::VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+            | sys::VIR_DOMAIN_UNDEFINE_NVRAM;
+        // Drivers that keep no such things refuse the flags.
+        let unflagged = [ErrorNumber::InvalidArg, ErrorNumber::ArgumentUnsupported];
+        match domain.undefine_flags(everything) {
+            Ok(()) => Ok(()),
+            Err(error) if unflagged.iter().any(|code| is(&error, *code)) => {
+                domain.undefine().map_err(failed)
+            }
+            Err(error) if super::is_absent(&error) => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    pub(super) fn usage_of_domain(&self, name: &str) -> Result<Option<DomainUsage>, DriverError> {
+        let found = found(self.connection.lookup_domain_by_name(name), KIND, name)?;
+        let Some(domain) = found.filter(is_active) else {
+            return Ok(None);
+        };
+        let Ok(info) = domain.info() else {
+            return Ok(None);
+        };
+        let process = self.process_of(name).and_then(host::process);
+        let resident_kib = match process {
+            Some(facts) => Some(facts.resident_kib),
+            None => resident_kib(&domain),
+        };
+        Ok(Some(DomainUsage {
+            cpu_time: Duration::from_nanos(info.cpu_time),
+            uptime: process.map(|facts| facts.age),
+            resident_kib,
+            guest_memory_kib: info.memory,
+        }))
+    }
+
+    /// The process of a domain's QEMU, as libvirt noted it on this machine.
+    fn process_of(&self, name: &str) -> Option<u32> {
+        if self.place.locality == Locality::Remote {
+            return None;
+        }
+        let text = std::fs::read_to_string(self.place.process_file(name)?).ok()?;
+        text.trim().parse().ok()
+    }
+}
+
+/// Whose domain it is; `None` when it vanished in the meantime.
+fn ownership(domain: &Domain, name: &str) -> Result<Option<Ownership<NodeRecord>>, DriverError> {
+    let kind = sys::VIR_DOMAIN_METADATA_ELEMENT as i32;
+    // A running domain may be defined anew; what runs is what counts, and what is on disk where
+    // nothing runs. That is the current state, flag 0.
+    match domain.metadata(kind, Some(NAMESPACE), 0) {
+        Ok(element) => Ok(Some(metadata_ownership(&element))),
+        Err(error) if is(&error, ErrorNumber::NoDomainMetadata) => Ok(Some(Ownership::Foreign)),
+        Err(error) if super::is_absent(&error) => Ok(None),
+        Err(error) => Err(refused(Operation::Look, name, &error)),
+    }
+}
+
+/// Whether it runs; `None` when it vanished in the meantime.
+fn state(domain: &Domain) -> Option<DomainState> {
+    let (state, _) = domain.state().ok()?;
+    if !state.is_known() {
+        return None;
+    }
+    Some(match state.unwrap_or(VirtState::NoState) {
+        VirtState::NoState | VirtState::Running | VirtState::Blocked | VirtState::Shutdown => {
+            DomainState::Running
+        }
+        VirtState::Paused | VirtState::PMSuspended => DomainState::Paused,
+        VirtState::Shutoff => DomainState::Off,
+        VirtState::Crashed => DomainState::Crashed,
+    })
+}
+
+fn is_active(domain: &Domain) -> bool {
+    domain.is_active().unwrap_or(false)
+}
+
+fn is(error: &virt::error::Error, number: ErrorNumber) -> bool {
+    error.code().is_known_and(|code| code == number)
+}
+
+fn power_off(domain: &Domain, name: &str) -> Result<(), DriverError> {
+    match domain.destroy() {
+        Ok(()) => Ok(()),
+        Err(_) if !is_active(domain) => Ok(()),
+        Err(error) => Err(refused(Operation::Stop, name, &error)),
+    }
+}
+
+/// Memory of the process as libvirt tells it: the way on another host.
+fn resident_kib(domain: &Domain) -> Option<u64> {
+    let stats = domain.memory_stats(0).ok()?;
+    stats
+        .iter()
+        .find(|stat| stat.tag == sys::VIR_DOMAIN_MEMORY_STAT_RSS)
+        .map(|stat| stat.val)
+}

@@ -1,0 +1,470 @@
+//! Carries out a plan.
+//!
+//! # Theory of operation
+//!
+//! The calling thread coordinates: it knows which steps are done, hands out those whose
+//! predecessors have all succeeded (lowest number first), and passes on what happens as
+//! [`Event`]s. At most [`MAX_WORKERS`] threads do the steps. So events come in one order, on one
+//! thread, and no lock is held while a step is done.
+//!
+//! A step that fails takes those with it that wait for it, directly or not; all others go on, so
+//! that as much as possible is done and every error is seen at once. When the cancel flag goes
+//! up, what runs ends and nothing new begins: steps are idempotent, so a plan that was broken
+//! off is simply made again.
+//!
+//! Example: `0 overlay`, `1 medium`, `2 define after 0, 1`, `3 start after 2`, `4 start another`.
+//! 0, 1 and 4 begin at once; if 1 fails, 2 and 3 are skipped, and 0 and 4 end as ever.
+//!
+//! No choice is made here that a plan could make.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, mpsc};
+use std::time::{Duration, Instant};
+use vnflab_model::plan::{Plan, Step, StepId};
+
+/// Steps done at the same time.
+///
+/// Starting a VM is mostly waiting for libvirt and QEMU, so there are more than a host has CPUs.
+/// With eight, four VMs start in one go; with sixteen nothing was gained on two CPUs.
+pub const MAX_WORKERS: usize = 8;
+
+/// What does a step.
+pub trait Perform: Sync {
+    /// Why a step failed.
+    type Error: Send;
+
+    /// Does one step.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be done; then what waits for it is skipped.
+    fn perform(&self, step: &Step) -> Result<(), Self::Error>;
+}
+
+/// What happens while a plan is carried out. Every step has either a `Started` and then a `Done`
+/// or `Failed`, or a `Skipped`.
+#[derive(Debug)]
+pub enum Event<'a, E> {
+    /// A step begins.
+    Started {
+        /// Its number.
+        id: StepId,
+        /// The step.
+        step: &'a Step,
+    },
+    /// A step succeeded.
+    Done {
+        /// Its number.
+        id: StepId,
+        /// The step.
+        step: &'a Step,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// A step failed.
+    Failed {
+        /// Its number.
+        id: StepId,
+        /// The step.
+        step: &'a Step,
+        /// Why.
+        error: &'a E,
+    },
+    /// A step was not begun.
+    Skipped {
+        /// Its number.
+        id: StepId,
+        /// The step.
+        step: &'a Step,
+        /// Why.
+        reason: SkipReason,
+    },
+}
+
+/// Why a step was not begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SkipReason {
+    /// An earlier step, which it waits for, failed or was skipped.
+    After(StepId),
+    /// The plan was cancelled.
+    Cancelled,
+}
+
+/// How a plan ended.
+#[derive(Debug)]
+pub struct Outcome<E> {
+    /// Steps that succeeded.
+    pub done: usize,
+    /// Steps that failed, in the order in which they did.
+    pub failures: Vec<Failure<E>>,
+    /// Steps that were not begun.
+    pub skipped: Vec<(StepId, SkipReason)>,
+}
+
+impl<E> Outcome<E> {
+    /// Whether every step succeeded.
+    pub fn is_complete(&self) -> bool {
+        self.failures.is_empty() && self.skipped.is_empty()
+    }
+}
+
+/// A step that failed.
+#[derive(Debug)]
+pub struct Failure<E> {
+    /// Its number.
+    pub id: StepId,
+    /// Why.
+    pub error: E,
+}
+
+/// Carries out a plan, with at most `workers` steps at the same time (at least one, at most
+/// [`MAX_WORKERS`]), and tells `on_event` what happens, on the calling thread.
+pub fn execute<P: Perform>(
+    plan: &Plan,
+    performer: &P,
+    workers: usize,
+    cancel: &AtomicBool,
+    on_event: &mut dyn FnMut(&Event<'_, P::Error>),
+) -> Outcome<P::Error> {
+    let workers = workers.clamp(1, MAX_WORKERS).min(plan.steps.len().max(1));
+    let (order, orders) = mpsc::channel::<StepId>();
+    let orders = Mutex::new(orders);
+    let (report, reports) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            let report = report.clone();
+            let orders = &orders;
+            scope.spawn(move || {
+                while let Some(id) = next_order(orders) {
+                    let begun = Instant::now();
+                    // A panic must reach the coordinator, which would otherwise wait for ever.
+                    let perform = AssertUnwindSafe(|| performer.perform(&plan.steps[id]));
+                    let result = catch_unwind(perform);
+                    if report.send((id, result, begun.elapsed())).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        let mut progress = Progress::new(plan, on_event);
+        loop {
+            while progress.running < workers && !cancel.load(Ordering::Relaxed) {
+                let Some(id) = progress.begin_next() else {
+                    break;
+                };
+                order.send(id).expect("the receiver outlives this scope");
+            }
+            if progress.running == 0 {
+                break;
+            }
+            let (id, result, elapsed) = reports
+                .recv()
+                .expect("a running step's worker holds a sender");
+            let result = result.unwrap_or_else(|panic| resume_unwind(panic));
+            progress.end(id, result, elapsed);
+        }
+        drop(order);
+        progress.finish()
+    })
+}
+
+fn next_order(orders: &Mutex<mpsc::Receiver<StepId>>) -> Option<StepId> {
+    orders.lock().ok()?.recv().ok()
+}
+
+/// What the coordinator knows.
+struct Progress<'a, 'b, E> {
+    plan: &'a Plan,
+    on_event: &'b mut dyn FnMut(&Event<'_, E>),
+    /// Steps that wait for a step, by its number.
+    followers: Vec<Vec<StepId>>,
+    /// Number of steps that a step still waits for.
+    waiting_for: Vec<usize>,
+    ready: BTreeSet<StepId>,
+    running: usize,
+    settled: Vec<bool>,
+    outcome: Outcome<E>,
+}
+
+impl<'a, 'b, E> Progress<'a, 'b, E> {
+    fn new(plan: &'a Plan, on_event: &'b mut dyn FnMut(&Event<'_, E>)) -> Self {
+        let count = plan.steps.len();
+        let mut followers = vec![Vec::new(); count];
+        let mut waiting_for = vec![0; count];
+        for (id, step) in plan.steps.iter().enumerate() {
+            let earlier: BTreeSet<StepId> = step.after.iter().copied().collect();
+            waiting_for[id] = earlier.len();
+            for before in earlier {
+                followers[before].push(id);
+            }
+        }
+        let ready = (0..count).filter(|id| waiting_for[*id] == 0).collect();
+        Self {
+            plan,
+            on_event,
+            followers,
+            waiting_for,
+            ready,
+            running: 0,
+            settled: vec![false; count],
+            outcome: Outcome {
+                done: 0,
+                failures: Vec::new(),
+                skipped: Vec::new(),
+            },
+        }
+    }
+
+    fn begin_next(&mut self) -> Option<StepId> {
+        let id = self.ready.pop_first()?;
+        self.running += 1;
+        (self.on_event)(&Event::Started {
+            id,
+            step: &self.plan.steps[id],
+        });
+        Some(id)
+    }
+
+    fn end(&mut self, id: StepId, result: Result<(), E>, elapsed: Duration) {
+        self.running -= 1;
+        self.settled[id] = true;
+        let step = &self.plan.steps[id];
+        match result {
+            Ok(()) => {
+                self.outcome.done += 1;
+                (self.on_event)(&Event::Done { id, step, elapsed });
+                for follower in std::mem::take(&mut self.followers[id]) {
+                    self.waiting_for[follower] -= 1;
+                    if self.waiting_for[follower] == 0 && !self.settled[follower] {
+                        self.ready.insert(follower);
+                    }
+                }
+            }
+            Err(error) => {
+                (self.on_event)(&Event::Failed {
+                    id,
+                    step,
+                    error: &error,
+                });
+                self.outcome.failures.push(Failure { id, error });
+                self.skip_followers(id);
+            }
+        }
+    }
+
+    fn skip_followers(&mut self, failed: StepId) {
+        let mut causes = vec![failed];
+        while let Some(cause) = causes.pop() {
+            for follower in std::mem::take(&mut self.followers[cause]) {
+                if !self.settled[follower] {
+                    self.skip(follower, SkipReason::After(cause));
+                    causes.push(follower);
+                }
+            }
+        }
+    }
+
+    fn skip(&mut self, id: StepId, reason: SkipReason) {
+        self.settled[id] = true;
+        self.outcome.skipped.push((id, reason));
+        (self.on_event)(&Event::Skipped {
+            id,
+            step: &self.plan.steps[id],
+            reason,
+        });
+    }
+
+    fn finish(mut self) -> Outcome<E> {
+        for id in 0..self.plan.steps.len() {
+            if !self.settled[id] {
+                self.skip(id, SkipReason::Cancelled);
+            }
+        }
+        self.outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::{Barrier, Condvar};
+    use vnflab_model::plan::{Action, Subject};
+
+    /// A plan whose steps wait for the given ones; the step's number is its domain's name.
+    fn plan(after: &[&[StepId]]) -> Plan {
+        let step = |(id, after): (usize, &&[StepId])| Step {
+            subject: Subject::Node(format!("n{id}")),
+            action: Action::StartDomain {
+                domain: id.to_string(),
+            },
+            reason: "test".to_owned(),
+            after: after.to_vec(),
+        };
+        Plan {
+            steps: after.iter().enumerate().map(step).collect(),
+        }
+    }
+
+    fn number(step: &Step) -> StepId {
+        match &step.action {
+            Action::StartDomain { domain } => domain.parse().unwrap(),
+            _ => unreachable!(),
+        }
+    }
+
+    struct With<F>(F);
+
+    impl<F: Fn(StepId) -> Result<(), String> + Sync> Perform for With<F> {
+        type Error = String;
+
+        fn perform(&self, step: &Step) -> Result<(), String> {
+            self.0(number(step))
+        }
+    }
+
+    fn run<F: Fn(StepId) -> Result<(), String> + Sync>(
+        plan: &Plan,
+        workers: usize,
+        action: F,
+    ) -> (Outcome<String>, Vec<String>) {
+        let mut events = Vec::new();
+        let outcome = execute(
+            plan,
+            &With(action),
+            workers,
+            &AtomicBool::new(false),
+            &mut |event| {
+                events.push(match event {
+                    Event::Started { id, .. } => format!("start {id}"),
+                    Event::Done { id, .. } => format!("done {id}"),
+                    Event::Failed { id, error, .. } => format!("fail {id} {error}"),
+                    Event::Skipped { id, reason, .. } => format!("skip {id} {reason:?}"),
+                });
+            },
+        );
+        (outcome, events)
+    }
+
+    #[test]
+    fn an_empty_plan_is_complete() {
+        let (outcome, events) = run(&plan(&[]), 4, |_| Ok(()));
+        assert!(outcome.is_complete());
+        assert!(events.is_empty());
+    }
+
+    #[test]
+    fn no_step_begins_before_those_it_waits_for() {
+        let plan = plan(&[&[], &[0], &[0], &[1, 2], &[3, 3]]);
+        let done = Mutex::new(Vec::new());
+        let (outcome, _) = run(&plan, 4, |id| {
+            let mut done = done.lock().unwrap();
+            let after = &plan.steps[id].after;
+            assert!(after.iter().all(|before| done.contains(before)));
+            done.push(id);
+            Ok(())
+        });
+        assert!(outcome.is_complete());
+        assert_eq!(outcome.done, 5);
+    }
+
+    #[test]
+    fn independent_steps_run_at_the_same_time() {
+        // Each waits for all the others: with fewer at a time this would never end.
+        let barrier = Barrier::new(4);
+        let (outcome, _) = run(&plan(&[&[], &[], &[], &[]]), 4, |_| {
+            barrier.wait();
+            Ok(())
+        });
+        assert!(outcome.is_complete());
+    }
+
+    #[test]
+    fn no_more_than_the_limit_run_at_the_same_time() {
+        let running = AtomicUsize::new(0);
+        let most = AtomicUsize::new(0);
+        let independent: Vec<&[StepId]> = vec![&[]; 50];
+        run(&plan(&independent), 3, |_| {
+            let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+            most.fetch_max(now, Ordering::SeqCst);
+            std::thread::yield_now();
+            running.fetch_sub(1, Ordering::SeqCst);
+            Ok(())
+        });
+        assert!(most.load(Ordering::SeqCst) <= 3);
+    }
+
+    #[test]
+    fn a_failure_skips_what_waits_for_it_and_nothing_else() {
+        let plan = plan(&[&[], &[0], &[1], &[], &[3]]);
+        let fail_first = |id| match id {
+            0 => Err("broken".to_owned()),
+            _ => Ok(()),
+        };
+        let (outcome, events) = run(&plan, 1, fail_first);
+        assert_eq!(outcome.done, 2);
+        assert_eq!(outcome.failures.len(), 1);
+        assert_eq!(
+            outcome.skipped,
+            [(1, SkipReason::After(0)), (2, SkipReason::After(1))]
+        );
+        assert_eq!(
+            events,
+            [
+                "start 0",
+                "fail 0 broken",
+                "skip 1 After(0)",
+                "skip 2 After(1)",
+                "start 3",
+                "done 3",
+                "start 4",
+                "done 4"
+            ]
+        );
+    }
+
+    #[test]
+    fn all_errors_are_collected() {
+        let (outcome, _) = run(&plan(&[&[], &[], &[]]), 3, |id| Err(id.to_string()));
+        assert_eq!(outcome.failures.len(), 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "a bug in a step")]
+    fn a_panic_in_a_step_is_passed_on() {
+        run(&plan(&[&[], &[]]), 2, |id| match id {
+            0 => panic!("a bug in a step"),
+            _ => Ok(()),
+        });
+    }
+
+    #[test]
+    fn cancelling_lets_running_steps_end_and_begins_no_more() {
+        let cancel = AtomicBool::new(false);
+        let begun = (Mutex::new(0), Condvar::new());
+        let action = |_| {
+            let (count, changed) = &begun;
+            let mut count = count.lock().unwrap();
+            *count += 1;
+            changed.notify_all();
+            // Both are under way before the flag goes up.
+            while *count < 2 {
+                count = changed.wait(count).unwrap();
+            }
+            cancel.store(true, Ordering::SeqCst);
+            Ok(())
+        };
+        let outcome = execute(
+            &plan(&[&[], &[], &[], &[0]]),
+            &With(action),
+            2,
+            &cancel,
+            &mut |_: &Event<'_, String>| {},
+        );
+        assert_eq!(outcome.done, 2);
+        let cancelled = SkipReason::Cancelled;
+        assert_eq!(outcome.skipped, [(2, cancelled), (3, cancelled)]);
+    }
+}
