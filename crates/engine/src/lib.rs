@@ -10,3 +10,4 @@ pub mod load;
 pub mod performer;
 pub mod ready;
 pub mod ssh;
+pub mod workspace;

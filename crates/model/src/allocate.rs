@@ -26,7 +26,7 @@ use crate::blueprint::{
 use crate::day0::{self, Day0Medium};
 use crate::domain_xml::NIC_LIMIT;
 use crate::facts::{Facts, FileFact, ImageFact, ImageKey};
-use crate::kind::Bus;
+use crate::kind::{Bus, Dialect};
 use crate::lab::{Lab, Node, StartupConfig};
 use crate::observed::{Host, Observed, VolumeName};
 use std::collections::BTreeMap;
@@ -168,6 +168,8 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
                 guest: node.guest.name.clone(),
                 hostname: node.hostname.clone(),
                 address,
+                loopback: (node.dialect() != Dialect::None && config.is_none())
+                    .then_some(loopbacks[position]),
                 accelerator: request.host.accelerator,
                 machine: machine(node),
                 volume_folder: request.host.volume_folder.clone(),

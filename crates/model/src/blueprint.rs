@@ -51,6 +51,9 @@ pub struct NodeBlueprint {
     /// The node's own loopback address on the host: its tunnels, its console and its forwarded
     /// SSH port are here unless the lab fixes them elsewhere.
     pub address: Ipv4Addr,
+    /// The loopback address inside the guest, where its configuration is generated.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub loopback: Option<Ipv4Addr>,
     /// How QEMU executes it.
     pub accelerator: Accelerator,
     /// The machine.

@@ -1,0 +1,256 @@
+//! Gathers what the checks and the allocation have to know of the world.
+
+use super::{Reading, WorkspaceError};
+use crate::driver::Driver;
+use crate::host;
+use crate::load::{self, InsideError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use vnflab_model::blueprint::{Attachment, NodeBlueprint};
+use vnflab_model::facts::{Facts, FileFact, ImageFact, ImageKey};
+use vnflab_model::kind::Kind;
+use vnflab_model::lab::{Lab, Node, StartupConfig};
+use vnflab_model::observed::{DomainState, Host, Locality, Observed};
+use vnflab_model::resolve::stand_in;
+
+/// Largest configuration file in bytes: a hundred times that of a large router.
+const CONFIG_LIMIT: u64 = 16 * 1024 * 1024;
+
+pub(super) fn gather(
+    driver: &dyn Driver,
+    reading: &mut Reading,
+    host: &Host,
+    observed: &Observed,
+    replacement: Option<&Arc<Kind>>,
+) -> Result<Facts, WorkspaceError> {
+    let mut facts = Facts {
+        cpus: Some(host.cpus),
+        labs: labs(observed),
+        this_source: reading.origin.display().to_string(),
+        ..Facts::default()
+    };
+    let Some(lab) = &mut reading.lab else {
+        return Ok(facts);
+    };
+    let store = Interim(driver);
+    facts.images = images(&store, lab, &reading.folder, host)?;
+    if let Some(replacement) = replacement {
+        let images = &facts.images;
+        let missing = |node: &Node| {
+            matches!(
+                images.get(&ImageKey::from(&node.image)),
+                Some(ImageFact::Missing(_))
+            )
+        };
+        stand_in(lab, replacement, missing);
+        facts.images = images_again(&store, lab, &reading.folder, host, facts.images)?;
+    }
+    facts.files = files(lab, &reading.folder);
+    let own = own_sockets(lab.name.as_str(), observed);
+    let others = sockets_of_other_labs(lab.name.as_str(), observed);
+    if host.locality == Locality::Local {
+        facts.udp_taken = host::bound_udp();
+        facts.tcp_taken = host::listening_tcp();
+        facts.memory_available_mib = host::available_memory_mib();
+    }
+    facts.udp_taken.extend(others.udp);
+    facts.tcp_taken.extend(others.tcp);
+    facts.udp_taken.retain(|address| !own.udp.contains(address));
+    facts.tcp_taken.retain(|address| !own.tcp.contains(address));
+    // What the lab's own VMs use is theirs already.
+    facts.memory_available_mib = facts.memory_available_mib.map(|available| {
+        let running = observed.of_lab(lab.name.as_str());
+        let running = running.filter(|domain| domain.state == DomainState::Running);
+        available
+            + running
+                .map(|domain| domain.record.blueprint.machine.memory_mib)
+                .sum::<u64>()
+    });
+    Ok(facts)
+}
+
+fn labs(observed: &Observed) -> BTreeMap<String, String> {
+    let domains = observed.domains.iter();
+    domains
+        .map(|domain| {
+            (
+                domain.record.blueprint.lab.clone(),
+                domain.record.source.clone(),
+            )
+        })
+        .collect()
+}
+
+fn images(
+    store: &Interim<'_>,
+    lab: &Lab,
+    folder: &Path,
+    host: &Host,
+) -> Result<BTreeMap<ImageKey, ImageFact>, WorkspaceError> {
+    images_again(store, lab, folder, host, BTreeMap::new())
+}
+
+/// Looks at the images that are not known yet.
+fn images_again(
+    store: &Interim<'_>,
+    lab: &Lab,
+    folder: &Path,
+    host: &Host,
+    mut known: BTreeMap<ImageKey, ImageFact>,
+) -> Result<BTreeMap<ImageKey, ImageFact>, WorkspaceError> {
+    for node in &lab.nodes {
+        let key = ImageKey::from(&node.image);
+        if !known.contains_key(&key) {
+            let fact = store.fact(&node.image, folder, host)?;
+            known.insert(key, fact);
+        }
+    }
+    Ok(known)
+}
+
+/// Looks at the files that the lab names: configurations are read, media are only looked at.
+fn files(lab: &Lab, folder: &Path) -> BTreeMap<String, FileFact> {
+    let mut files = BTreeMap::new();
+    for node in &lab.nodes {
+        if let Some(StartupConfig::File(path, _)) = &node.startup_config {
+            files.insert(path.clone(), file(folder, path, Content::Read));
+        }
+        for (path, _) in node.config_medium.iter().chain(&node.cdrom) {
+            files.insert(path.clone(), file(folder, path, Content::Leave));
+        }
+    }
+    files
+}
+
+/// Whether a file's content is needed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Read,
+    Leave,
+}
+
+fn file(folder: &Path, relative: &str, content: Content) -> FileFact {
+    let path = match load::inside(folder, relative) {
+        Ok(path) => path,
+        Err(InsideError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            return FileFact::Missing;
+        }
+        Err(error) => return FileFact::Unreadable(error.to_string()),
+    };
+    let unreadable = |error: std::io::Error| FileFact::Unreadable(error.to_string());
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) => return unreadable(error),
+    };
+    let size = match file.metadata() {
+        Ok(metadata) if metadata.is_file() => metadata.len(),
+        Ok(_) => return FileFact::Unreadable("not a regular file".to_owned()),
+        Err(error) => return unreadable(error),
+    };
+    let path = path.display().to_string();
+    if content == Content::Leave {
+        return FileFact::Present {
+            path,
+            content: None,
+        };
+    }
+    if size > CONFIG_LIMIT {
+        let reason = format!("larger than {} MiB", CONFIG_LIMIT / 1024 / 1024);
+        return FileFact::Unreadable(reason);
+    }
+    let mut bytes = Vec::new();
+    match file.take(CONFIG_LIMIT).read_to_end(&mut bytes) {
+        Ok(_) => FileFact::Present {
+            path,
+            content: Some(bytes),
+        },
+        Err(error) => unreadable(error),
+    }
+}
+
+/// Sockets that VMs have, or will have when they are started.
+#[derive(Default)]
+struct Sockets {
+    udp: BTreeSet<SocketAddr>,
+    tcp: BTreeSet<SocketAddr>,
+}
+
+impl Sockets {
+    fn add(&mut self, node: &NodeBlueprint) {
+        self.tcp.insert(node.console.listen);
+        for nic in &node.nics {
+            match &nic.attachment {
+                Attachment::Tunnel { local, .. } => {
+                    self.udp.insert(*local);
+                }
+                Attachment::User { ssh } => {
+                    self.tcp.insert(*ssh);
+                }
+                Attachment::Bridge { .. } => {}
+            }
+        }
+    }
+}
+
+/// Sockets of the lab's VMs that run: QEMU holds them now.
+fn own_sockets(lab: &str, observed: &Observed) -> Sockets {
+    let mut sockets = Sockets::default();
+    for domain in observed.of_lab(lab) {
+        if !matches!(domain.state, DomainState::Off | DomainState::Crashed) {
+            sockets.add(&domain.record.blueprint);
+        }
+    }
+    sockets
+}
+
+/// Sockets of other labs' VMs, running or not: a VM that is off wants them back.
+fn sockets_of_other_labs(lab: &str, observed: &Observed) -> Sockets {
+    let mut sockets = Sockets::default();
+    for domain in &observed.domains {
+        if domain.record.blueprint.lab != lab {
+            sockets.add(&domain.record.blueprint);
+        }
+    }
+    sockets
+}
+
+struct Interim<'a>(&'a dyn Driver);
+impl Interim<'_> {
+    fn fact(
+        &self,
+        image: &vnflab_model::spec::ImageSpec,
+        folder: &Path,
+        _host: &Host,
+    ) -> Result<ImageFact, WorkspaceError> {
+        use vnflab_model::facts::{DiskFormat, ImageDetails};
+        use vnflab_model::spec::ImageSpec;
+        let path = match image {
+            ImageSpec::Path(p) => folder.join(p).display().to_string(),
+            ImageSpec::Stored(n) => {
+                let files = self.0.stored_files()?;
+                match files.iter().find(|f| f.name == format!("{n}.qcow2")) {
+                    Some(f) => f.path.clone(),
+                    None => return Ok(ImageFact::Missing(vec![n.clone()])),
+                }
+            }
+        };
+        let mut head = [0u8; 32];
+        let Ok(mut f) = File::open(&path) else {
+            return Ok(ImageFact::Missing(vec![path]));
+        };
+        if f.read_exact(&mut head).is_err() {
+            return Ok(ImageFact::Missing(vec![path]));
+        }
+        Ok(ImageFact::Present(ImageDetails {
+            path,
+            format: DiskFormat::Qcow2,
+            named_format: None,
+            virtual_size_bytes: u64::from_be_bytes(head[24..32].try_into().expect("eight bytes")),
+            backing: None,
+        }))
+    }
+}

@@ -1,0 +1,263 @@
+//! A connection with everything that can be done to labs on it: what the command is built on.
+//!
+//! # Theory of operation
+//!
+//! 1. [`Workspace::read`] reads a lab's files and resolves them; libvirt is not asked.
+//! 2. [`Workspace::survey`] observes the connection and gathers the facts that the checks and
+//!    the allocation need: images, sockets, files that the lab names.
+//! 3. [`Workspace::decide`] checks and allocates: out comes a [`Decision`] with the blueprint.
+//! 4. [`Workspace::carry_out`] does a plan that was made from it.
+//!
+//! Nothing is kept between two calls but the connection; what was observed is passed along, so
+//! that one command observes once.
+
+mod facts;
+mod status;
+
+pub use status::{LinkEnd, LinkState, LinkStatus, NodeStatus};
+
+use crate::driver::{Driver, DriverError};
+use crate::executor::{self, Event, Outcome};
+use crate::load;
+use crate::performer::{PerformError, Performer};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use vnflab_model::allocate::{self, AllocateError, Request};
+use vnflab_model::blueprint::Blueprint;
+use vnflab_model::check::check;
+use vnflab_model::diagnostic::Diagnostics;
+use vnflab_model::facts::Facts;
+use vnflab_model::format;
+use vnflab_model::kind::{Catalogue, Kind};
+use vnflab_model::lab::Lab;
+use vnflab_model::observed::{Host, Observed};
+use vnflab_model::plan::Plan;
+use vnflab_model::resolve::resolve;
+use vnflab_model::span::Sources;
+
+/// A connection and the kinds that are known.
+pub struct Workspace {
+    driver: Box<dyn Driver>,
+    catalogue: Catalogue,
+}
+
+/// A lab's files, read and resolved as far as their mistakes allow.
+#[derive(Debug)]
+pub struct Reading {
+    /// All texts, for messages.
+    pub sources: Sources,
+    /// The lab, unless a mistake hides it.
+    pub lab: Option<Lab>,
+    /// What is wrong so far.
+    pub diagnostics: Diagnostics,
+    /// The lab's folder, absolute.
+    pub folder: PathBuf,
+    /// The lab file, or the folder of the origin's files: absolute. It tells labs of one name
+    /// apart.
+    pub origin: PathBuf,
+}
+
+/// What was seen on the connection, and of the files that a lab names.
+#[derive(Debug)]
+pub struct Survey {
+    /// The host.
+    pub host: Host,
+    /// What exists, of all labs.
+    pub observed: Observed,
+    /// Images, files and sockets.
+    pub facts: Facts,
+}
+
+/// A lab, checked and decided.
+#[derive(Debug)]
+pub struct Decision {
+    /// All mistakes and warnings, of the files and of the checks.
+    pub diagnostics: Diagnostics,
+    /// What shall be; absent when there are errors.
+    pub blueprint: Option<Blueprint>,
+}
+
+/// Why a lab could not be decided, beyond the mistakes in its files.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkspaceError {
+    /// libvirt does not do what was asked.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// The lab does not fit.
+    #[error("the lab does not fit: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Allocate(Vec<AllocateError>),
+    /// The stand-in is not a kind whose image may boot in place of others.
+    #[error("`{0}` cannot stand in for other kinds")]
+    StandIn(String),
+}
+
+impl Workspace {
+    /// Works on a driver, be it libvirt or the fake.
+    pub fn new(driver: Box<dyn Driver>, catalogue: Catalogue) -> Self {
+        Self { driver, catalogue }
+    }
+
+    /// The driver, for what concerns no lab.
+    pub fn driver(&self) -> &dyn Driver {
+        self.driver.as_ref()
+    }
+
+    /// The kinds.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Reads and resolves the lab at a path.
+    pub fn read(&self, path: &Path) -> Reading {
+        read(path, &self.catalogue)
+    }
+
+    /// The kind that may stand in for others under a name.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such kind, or its image cannot boot in place of others.
+    pub fn stand_in(&self, name: &str) -> Result<Arc<Kind>, WorkspaceError> {
+        let kind = self.catalogue.find(name).filter(|kind| kind.stand_in);
+        kind.cloned()
+            .ok_or_else(|| WorkspaceError::StandIn(name.to_owned()))
+    }
+
+    /// What exists on the connection.
+    ///
+    /// # Errors
+    ///
+    /// When libvirt does not answer.
+    pub fn observe(&self) -> Result<Observed, WorkspaceError> {
+        Ok(self.driver.observe()?)
+    }
+
+    /// Observes, and looks at everything that the lab names. Where a stand-in is given, it takes
+    /// the place of each image that is missing.
+    ///
+    /// # Errors
+    ///
+    /// When libvirt does not answer.
+    pub fn survey(
+        &self,
+        reading: &mut Reading,
+        stand_in: Option<&Arc<Kind>>,
+    ) -> Result<Survey, WorkspaceError> {
+        let host = self.driver.host()?;
+        let observed = self.driver.observe()?;
+        let facts = facts::gather(self.driver(), reading, &host, &observed, stand_in)?;
+        Ok(Survey {
+            host,
+            observed,
+            facts,
+        })
+    }
+
+    /// Checks the lab against what was seen, and decides everything that is left open.
+    ///
+    /// # Errors
+    ///
+    /// When the lab does not fit although the checks had nothing to say. Mistakes in the files
+    /// are no error here: they are in the decision.
+    pub fn decide(
+        &self,
+        reading: &Reading,
+        survey: &Survey,
+        authorized_keys: &[String],
+    ) -> Result<Decision, WorkspaceError> {
+        let mut diagnostics = reading.diagnostics.clone();
+        if let Some(lab) = &reading.lab {
+            diagnostics.extend(check(lab, &survey.facts));
+        }
+        diagnostics.sort();
+        let (Some(lab), false) = (&reading.lab, diagnostics.has_errors()) else {
+            return Ok(Decision {
+                diagnostics,
+                blueprint: None,
+            });
+        };
+        let request = Request {
+            lab,
+            source: &reading.origin.display().to_string(),
+            host: &survey.host,
+            observed: &survey.observed,
+            facts: &survey.facts,
+            authorized_keys,
+        };
+        let blueprint = allocate::allocate(request).map_err(WorkspaceError::Allocate)?;
+        Ok(Decision {
+            diagnostics,
+            blueprint: Some(blueprint),
+        })
+    }
+
+    /// Does what a plan says, with at most `workers` steps at the same time.
+    ///
+    /// # Errors
+    ///
+    /// When not even the storage pools can be made; failures of steps are in the outcome.
+    pub fn carry_out(
+        &self,
+        plan: &Plan,
+        blueprint: Option<&Blueprint>,
+        workers: usize,
+        cancel: &AtomicBool,
+        on_event: &mut dyn FnMut(&Event<'_, PerformError>),
+    ) -> Result<Outcome<PerformError>, WorkspaceError> {
+        let performer = match blueprint {
+            Some(blueprint) => {
+                if !plan.is_empty() {
+                    self.driver.ensure_pools()?;
+                }
+                Performer::with_blueprint(self.driver(), blueprint)
+            }
+            None => Performer::without_blueprint(self.driver()),
+        };
+        Ok(executor::execute(
+            plan, &performer, workers, cancel, on_event,
+        ))
+    }
+
+    /// How the nodes of a lab are, or those of all labs.
+    ///
+    /// # Errors
+    ///
+    /// When libvirt does not answer.
+    pub fn nodes(
+        &self,
+        observed: &Observed,
+        lab: Option<&str>,
+    ) -> Result<Vec<NodeStatus>, WorkspaceError> {
+        Ok(status::nodes(self.driver(), observed, lab)?)
+    }
+
+    /// How the links of a lab are, or those of all labs.
+    pub fn links(&self, observed: &Observed, lab: Option<&str>) -> Vec<LinkStatus> {
+        status::links(observed, lab)
+    }
+}
+
+/// Reads and resolves the lab at a path; libvirt is not asked.
+pub fn read(path: &Path, catalogue: &Catalogue) -> Reading {
+    let loaded = load::load(path);
+    let mut diagnostics = loaded.diagnostics;
+    let mut lab = None;
+    if let Some(input) = &loaded.input {
+        let (spec, found) = format::read(&loaded.sources, input, catalogue);
+        diagnostics.extend(found);
+        if let Some(spec) = spec {
+            let (resolved, found) = resolve(&spec, catalogue);
+            diagnostics.extend(found);
+            lab = resolved;
+        }
+    }
+    diagnostics.sort();
+    Reading {
+        sources: loaded.sources,
+        lab,
+        diagnostics,
+        folder: loaded.folder,
+        origin: loaded.origin,
+    }
+}
