@@ -130,6 +130,7 @@ fn load_file(
         path: shown.to_owned(),
         folder_name: file_name(&loaded.folder),
         files: vec![InputFile { source, path: name }],
+        unread: 0,
         listing: BTreeSet::new(),
     });
     Ok(())
@@ -144,6 +145,7 @@ fn load_nodes(
 ) -> Step<()> {
     let mut files = Vec::new();
     let mut total = 0;
+    let mut unread = 0;
     for name in names {
         // Hidden files are editors' leftovers.
         let is_node = NODE_ENDINGS.iter().any(|ending| name.ends_with(ending));
@@ -164,7 +166,10 @@ fn load_nodes(
                 source,
                 path: format!("nodes/{name}"),
             }),
-            Err(diagnostic) => loaded.diagnostics.push(*diagnostic),
+            Err(diagnostic) => {
+                unread += 1;
+                loaded.diagnostics.push(*diagnostic);
+            }
         }
         if total > TEXT_LIMIT {
             break;
@@ -177,6 +182,7 @@ fn load_nodes(
         path: shown.to_owned(),
         folder_name: file_name(&folder),
         files,
+        unread,
         listing,
     });
     loaded.folder = folder;

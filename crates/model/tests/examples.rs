@@ -33,6 +33,7 @@ fn lab(name: &str, files: &[&str], listing: &[&str]) -> Lab {
     let input = Input {
         path: name.to_owned(),
         folder_name: name.to_owned(),
+        unread: 0,
         files,
         listing: listing
             .iter()

@@ -4,6 +4,7 @@
 //! outside (names of images, output of others) is shown without control characters, so that it
 //! cannot paint on the terminal.
 
+pub(crate) mod diagnostic;
 pub(crate) mod explain;
 pub(crate) mod kinds;
 mod paint;

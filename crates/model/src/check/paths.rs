@@ -21,7 +21,8 @@ fn check(lab: &Lab, _: &Facts, found: &mut Diagnostics) {
     for node in &lab.nodes {
         for (path, span) in files(node) {
             if path.starts_with('/') || climbs(path) {
-                found.push(unsafe_path(path, span));
+                let help = "put the file beside the lab file or below it";
+                found.push(unsafe_path(path, span).help(help));
             }
         }
         // Images are large and may lie anywhere, if the whole path says so.
@@ -30,7 +31,7 @@ fn check(lab: &Lab, _: &Facts, found: &mut Diagnostics) {
             && climbs(path)
         {
             found.push(unsafe_path(path, node.image_span).help(
-                "an image elsewhere is given by its absolute path, or added to the image store",
+                "put the image below the lab file, give its absolute path, or add it to the image store",
             ));
         }
     }
@@ -61,7 +62,6 @@ fn unsafe_path(path: &str, span: Span) -> Diagnostic {
         format!("`{}` leaves the lab's folder", shown(path)),
     )
     .at(span, "not below the lab file")
-    .help("put the file beside the lab file or below it")
 }
 
 #[cfg(test)]

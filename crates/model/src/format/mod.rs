@@ -28,6 +28,8 @@ pub struct Input {
     pub folder_name: String,
     /// The lab's files that could be decoded.
     pub files: Vec<InputFile>,
+    /// How many of the lab's files could not be decoded, which was reported already.
+    pub unread: usize,
     /// Files that exist in the lab's folder, relative to it, with `/` between the parts. Only
     /// what the format asks for needs to be listed: the origin's `files/`.
     pub listing: BTreeSet<String>,

@@ -3,7 +3,7 @@
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::format::shown;
-use crate::kind::Kind;
+use crate::kind::{InterfacePattern, Kind};
 use crate::lab::{End, Link, Node};
 use crate::span::Span;
 use crate::spec::{EndSpec, LabSpec};
@@ -104,11 +104,32 @@ fn in_use(end: &EndSpec, first: Span) -> Diagnostic {
 }
 
 impl Links {
-    /// Hands what the links say about their ends over to the interfaces.
-    pub(super) fn apply(&self, spec: &LabSpec, nodes: &mut [Node]) {
+    /// Hands what the links say about their ends over to the interfaces. Nodes that could not be
+    /// resolved are left out, and so are the links to them.
+    pub(super) fn apply(
+        self,
+        spec: &LabSpec,
+        resolved: Vec<Option<Node>>,
+    ) -> (Vec<Node>, Vec<Link>) {
+        let mut positions = Vec::with_capacity(resolved.len());
+        let mut nodes = Vec::with_capacity(resolved.len());
+        for node in resolved {
+            positions.push(node.is_some().then_some(nodes.len()));
+            nodes.extend(node);
+        }
+        let place = |nodes: &[Node], end: End| {
+            let node = positions[end.node]?;
+            let exists = end.interface < nodes[node].interfaces.len();
+            exists.then_some(End { node, ..end })
+        };
+        let mut links = Vec::with_capacity(self.links.len());
         for (link, written) in self.links.iter().zip(&self.written) {
             let written = &spec.links[*written];
-            for (end, from) in link.ends.iter().zip(&written.ends) {
+            let [Some(left), Some(right)] = link.ends.map(|end| place(&nodes, end)) else {
+                continue;
+            };
+            let ends = [left, right];
+            for (end, from) in ends.iter().zip(&written.ends) {
                 let interface = &mut nodes[end.node].interfaces[end.interface];
                 interface.mac = from.mac.as_ref().map(|mac| mac.value);
                 interface.mac_span = from.mac.as_ref().map(|mac| mac.span);
@@ -119,7 +140,9 @@ impl Links {
                     tunnel.connected = true;
                 }
             }
+            links.push(Link { ends, ..*link });
         }
+        (nodes, links)
     }
 }
 
@@ -204,11 +227,7 @@ fn unknown_interface(end: &EndSpec, kind: &Kind) -> Diagnostic {
             shown(written)
         ),
     );
-    let is_management = interfaces
-        .management
-        .as_ref()
-        .is_some_and(|name| name.eq_ignore_ascii_case(written));
-    if is_management || written == "eth0" {
+    if is_management(written, kind) {
         return diagnostic
             .at(end.interface.span, "this is the management interface")
             .help(format!(
@@ -231,6 +250,24 @@ fn unknown_interface(end: &EndSpec, kind: &Kind) -> Diagnostic {
             interfaces.name(interfaces.limit)
         )),
     }
+}
+
+/// Whether a name means the management interface: its own name, `eth0`, or a short form of a
+/// name that counts on from it (`Gi1` before `Gi2`).
+fn is_management(written: &str, kind: &Kind) -> bool {
+    let interfaces = &kind.interfaces;
+    let Some(management) = &interfaces.management else {
+        return false;
+    };
+    let before_first = |pattern: &InterfacePattern| pattern.name(0);
+    let counted = interfaces.patterns.first().map(before_first).as_ref() == Some(management);
+    written == "eth0"
+        || management.eq_ignore_ascii_case(written)
+        || counted
+            && interfaces
+                .patterns
+                .iter()
+                .any(|pattern| before_first(pattern).eq_ignore_ascii_case(written))
 }
 
 fn past_limit(end: &EndSpec, kind: &Kind) -> Diagnostic {

@@ -3,18 +3,20 @@
 //! Every word is looked up here and everything is counted; after this a wrong lab cannot be
 //! expressed. What depends on the host, and what two correct parts do to each other, is left to
 //! [`crate::check`]. A lab comes out only if there is no error, since nothing behind it could
-//! trust it otherwise.
+//! trust it otherwise. [`read`] does it all, from texts to a lab.
 
 mod link;
 mod stand_in;
 
+use crate::check::check;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
-use crate::format::shown;
+use crate::facts::Facts;
+use crate::format::{self, Input, shown};
 use crate::kind::{Catalogue, Kind};
 use crate::lab::{FixedTunnel, Interface, Lab, Management, Node, StartupConfig};
 use crate::name::Name;
-use crate::span::{Span, Spanned};
+use crate::span::{Sources, Span, Spanned};
 use crate::spec::{AddressingSpec, ImageSpec, LabSpec, NodeSpec, StartupConfigSpec};
 use ipnet::Ipv4Net;
 use std::collections::HashMap;
@@ -45,27 +47,28 @@ pub fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnosti
         .map(|node| kind_of(node, catalogue, &mut found))
         .collect();
     let links = link::resolve(spec, &by_name, &kinds, &mut found);
-    let mut nodes = Vec::with_capacity(spec.nodes.len());
-    for ((node, kind), highest) in spec.nodes.iter().zip(&kinds).zip(&links.highest) {
-        nodes.extend(kind.and_then(|kind| resolve_node(node, kind, *highest, &mut found)));
-    }
+    let resolved: Vec<Option<Node>> = spec
+        .nodes
+        .iter()
+        .zip(&kinds)
+        .zip(&links.highest)
+        .map(|((node, kind), highest)| resolve_node(node, (*kind)?, *highest, &mut found))
+        .collect();
     let pools = pools(
         &spec.addressing,
         spec.nodes.len(),
         spec.links.len(),
         &mut found,
     );
-    let (Some(name), Some((loopback_pool, link_pool)), false) = (name, pools, found.has_errors())
-    else {
-        return (None, found);
-    };
-    links.apply(spec, &mut nodes);
+    let (loopback_pool, link_pool) = pools.unwrap_or_else(default_pools);
+    let name = name.unwrap_or_else(|| Name::new("lab").expect("three letters"));
+    let (nodes, links) = links.apply(spec, resolved);
     let management = &spec.management;
     let lab = Lab {
         name,
         name_span: spec.name.span,
         nodes,
-        links: links.links,
+        links,
         management: Management {
             mode: management.mode.as_ref().map(|mode| mode.value),
             bridge: management
@@ -80,7 +83,25 @@ pub fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnosti
         console_address: spec.console_address.as_ref().map(|address| address.value),
         console_span: spec.console_address.as_ref().map(|address| address.span),
     };
+    if found.has_errors() {
+        // What is left of the lab is looked over all the same, so that all mistakes are told at
+        // once; nobody else gets to see it.
+        found.extend(check(&lab, &Facts::default()));
+        return (None, found);
+    }
     (Some(lab), found)
+}
+
+/// Reads and resolves: a lab without any error, or all that is wrong, sorted by place.
+pub fn read(sources: &Sources, input: &Input, catalogue: &Catalogue) -> (Option<Lab>, Diagnostics) {
+    let (spec, mut found) = format::read(sources, input, catalogue);
+    let lab = spec.and_then(|spec| {
+        let (lab, mistakes) = resolve(&spec, catalogue);
+        found.extend(mistakes);
+        lab
+    });
+    found.sort();
+    (lab.filter(|_| !found.has_errors()), found)
 }
 
 /// The error for a kind that no catalogue entry answers to.
@@ -385,6 +406,11 @@ fn is_host_name(text: &str) -> bool {
     text.len() <= LONGEST && text.split('.').all(|label| Name::new(label).is_ok())
 }
 
+fn default_pools() -> (Ipv4Net, Ipv4Net) {
+    let parse = |pool: &str| pool.parse().expect("a test reads the default pools");
+    (parse(Lab::LOOPBACK_POOL), parse(Lab::LINK_POOL))
+}
+
 /// The pools of loopbacks and links, large enough for the lab.
 fn pools(
     spec: &AddressingSpec,
@@ -392,12 +418,12 @@ fn pools(
     links: usize,
     found: &mut Diagnostics,
 ) -> Option<(Ipv4Net, Ipv4Net)> {
-    let of = |given: &Option<Spanned<Ipv4Net>>, default: &str| match given {
-        Some(pool) => pool.value,
-        None => default.parse().expect("a test reads the default pools"),
-    };
-    let loopbacks = of(&spec.loopbacks, Lab::LOOPBACK_POOL);
-    let link_pool = of(&spec.links, Lab::LINK_POOL);
+    let (default_loopbacks, default_links) = default_pools();
+    let loopbacks = spec
+        .loopbacks
+        .as_ref()
+        .map_or(default_loopbacks, |pool| pool.value);
+    let link_pool = spec.links.as_ref().map_or(default_links, |pool| pool.value);
     let mut fits = true;
     // The network's own address stays free; a link takes two.
     let wanted = [
@@ -412,7 +438,9 @@ fn pools(
                 code::VALUE_RANGE,
                 format!("the pool {pool} is too small for the lab's {what}"),
             )
-            .help(format!("it has {size} addresses, {addresses} are needed"));
+            .help(format!(
+                "addresses in the pool: {size}; needed: {addresses}"
+            ));
             if let Some(span) = span {
                 diagnostic = diagnostic.at(span, "too small");
             }

@@ -453,9 +453,14 @@ impl Loader<'_> {
         let mark: &Marker = error.marker();
         let at = self.places.offset(mark);
         let length = self.text[at..].chars().next().map_or(0, char::len_utf8);
-        Diagnostic::error(code::SYNTAX, message)
+        let diagnostic = Diagnostic::error(code::SYNTAX, message)
             .at(self.span(at, at + length), "here")
-            .help(help)
+            .help(help);
+        let opened = self.stack.last().map(|open| open.start);
+        match opened.filter(|start| matches!(self.text.as_bytes().get(*start), Some(b'[' | b'{'))) {
+            Some(start) => diagnostic.and_at(self.span(start, start + 1), "opened here"),
+            None => diagnostic,
+        }
     }
 
     fn too_deep(&self, start: usize, end: usize) -> Box<Diagnostic> {

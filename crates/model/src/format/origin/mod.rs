@@ -61,10 +61,11 @@ fn read(sources: &Sources, input: &Input, catalogue: &Catalogue) -> (Option<LabS
         .into_iter()
         .filter_map(|file| node_file(sources, input, file, catalogue, &mut found))
         .collect();
+    let unread = input.unread + (input.files.len() - written.len());
     lease::assign(&mut written, catalogue);
 
     let place = first_place(input);
-    let links = pairing::links(&written, catalogue, &mut found);
+    let links = pairing::links(&written, unread, catalogue, &mut found);
     let nodes: Vec<NodeSpec> = written
         .into_iter()
         .filter(|node| node.enabled)

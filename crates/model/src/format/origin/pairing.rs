@@ -8,63 +8,84 @@ use super::Written;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::Catalogue;
-use crate::span::{Span, Spanned};
+use crate::span::Spanned;
 use crate::spec::{EndSpec, LinkSpec, TunnelSpec};
 use std::collections::{HashMap, HashSet};
 
 /// An interface: positions of its node and of its tunnel.
 type Place = (usize, usize);
 
-/// The links among the enabled nodes; reports half-open pairs.
+/// How many interfaces are remembered for one port. More than one is a mistake already.
+const OWNER_LIMIT: usize = 8;
+
+/// The links among the enabled nodes; reports half-open pairs. With `unread` files a port that
+/// nobody has bound may be in one of them, and is not reported.
 pub(super) fn links(
     written: &[Written],
+    unread: usize,
     catalogue: &Catalogue,
     found: &mut Diagnostics,
 ) -> Vec<LinkSpec> {
-    let mut by_local: HashMap<u16, Vec<Place>> = HashMap::new();
-    let mut by_remote: HashMap<u16, Vec<Place>> = HashMap::new();
-    for (node, tunnel, spec) in tunnels(written) {
-        let place = (node, tunnel);
-        if !spec.is_idle() {
-            by_local
-                .entry(spec.local_port.value)
-                .or_default()
-                .push(place);
-        }
-        by_remote
-            .entry(spec.remote_port.value)
-            .or_default()
-            .push(place);
-    }
-    let pairing = Pairing {
-        written,
-        by_local,
-        by_remote,
-    };
+    let pairing = Pairing::new(written);
     let mut links = Vec::new();
-    let mut joined: HashSet<Place> = HashSet::new();
+    let mut done: HashSet<Place> = HashSet::new();
     for (node, tunnel, spec) in tunnels(written) {
         let own = (node, tunnel);
-        if spec.is_idle() || !written[node].enabled || joined.contains(&own) {
+        if spec.is_idle() || !written[node].enabled || done.contains(&own) {
             continue;
         }
         match pairing.peer(own, spec) {
-            Ok(peer) => {
-                if joined.contains(&peer) {
-                    // Another interface is bound to the same port; that is told as such.
-                    continue;
-                }
-                joined.extend([own, peer]);
+            Peer::Joined(peer) if peer == own => {
+                found.push(self_link(&written[node], spec));
+            }
+            // Another interface is bound to the same port; a rule tells that.
+            Peer::Joined(peer) if done.contains(&peer) => {}
+            Peer::Joined(peer) => {
+                done.insert(peer);
                 links.push(LinkSpec {
                     ends: [own, peer].map(|place| pairing.end(place, catalogue)),
                     mtu: None,
                     span: spec.remote_port.span,
                 });
             }
-            Err(mistake) => found.push(*mistake),
+            Peer::SendsElsewhere(owner) => {
+                found.push(pairing.sends_elsewhere(own, owner));
+                done.insert(owner);
+            }
+            Peer::Disabled(owner) => found.push(pairing.disabled(own, owner)),
+            Peer::Nobody if unread > 0 => {}
+            Peer::Nobody => {
+                let sender = pairing.sender(own, spec);
+                found.push(pairing.nobody(own, sender));
+                done.extend(sender);
+            }
         }
+        done.insert(own);
     }
     links
+}
+
+/// What is at the other end.
+enum Peer {
+    /// An interface that sends back.
+    Joined(Place),
+    /// An interface that sends to another port.
+    SendsElsewhere(Place),
+    /// An interface of a node that is not enabled.
+    Disabled(Place),
+    /// None: the port is not bound.
+    Nobody,
+}
+
+fn self_link(node: &Written, spec: &TunnelSpec) -> Diagnostic {
+    let name = &node.spec.name.value;
+    Diagnostic::error(
+        code::SELF_LINK,
+        format!("an interface of `{name}` sends to itself"),
+    )
+    .at(spec.remote_port.span, "sent to this port")
+    .and_at(spec.local_port.span, "which the interface has bound itself")
+    .help("give the two ends of a link different ports")
 }
 
 fn tunnels(written: &[Written]) -> impl Iterator<Item = (usize, usize, &TunnelSpec)> {
@@ -74,13 +95,47 @@ fn tunnels(written: &[Written]) -> impl Iterator<Item = (usize, usize, &TunnelSp
     })
 }
 
+/// What the user can write instead of a connection.
+const NOT_CONNECTED: &str = "write `d_port: 10000` here, which says \"not connected\"";
+
+fn half_open(what: String) -> Diagnostic {
+    Diagnostic::error(code::HALF_OPEN, format!("half-open pair: {what}"))
+}
+
+fn places(by_port: &HashMap<u16, Vec<Place>>, port: u16) -> &[Place] {
+    by_port.get(&port).map_or(&[], Vec::as_slice)
+}
+
 struct Pairing<'a> {
     written: &'a [Written],
     by_local: HashMap<u16, Vec<Place>>,
     by_remote: HashMap<u16, Vec<Place>>,
 }
 
-impl Pairing<'_> {
+impl<'a> Pairing<'a> {
+    fn new(written: &'a [Written]) -> Self {
+        let mut by_local: HashMap<u16, Vec<Place>> = HashMap::new();
+        let mut by_remote: HashMap<u16, Vec<Place>> = HashMap::new();
+        let add = |ports: &mut HashMap<u16, Vec<Place>>, port: u16, place: Place| {
+            let places = ports.entry(port).or_default();
+            if places.len() < OWNER_LIMIT {
+                places.push(place);
+            }
+        };
+        for (node, tunnel, spec) in tunnels(written) {
+            let place = (node, tunnel);
+            if !spec.is_idle() {
+                add(&mut by_local, spec.local_port.value, place);
+            }
+            add(&mut by_remote, spec.remote_port.value, place);
+        }
+        Self {
+            written,
+            by_local,
+            by_remote,
+        }
+    }
+
     fn tunnel(&self, (node, tunnel): Place) -> &TunnelSpec {
         &self.written[node].spec.tunnels[tunnel]
     }
@@ -93,83 +148,88 @@ impl Pairing<'_> {
         self.written[node].enabled
     }
 
-    /// The interface at the other end, which sends here.
-    fn peer(&self, own: Place, spec: &TunnelSpec) -> Result<Place, Box<Diagnostic>> {
-        let (remote, local) = (spec.remote_port.value, spec.local_port.value);
-        let owners: &[Place] = self.by_local.get(&remote).map_or(&[], Vec::as_slice);
-        let points_back = |place: &&Place| self.tunnel(**place).remote_port.value == local;
-        let enabled = |place: &&Place| self.is_enabled(**place);
-        if let Some(peer) = owners.iter().filter(enabled).find(points_back) {
-            return Ok(*peer);
+    fn peer(&self, own: Place, spec: &TunnelSpec) -> Peer {
+        let owners = places(&self.by_local, spec.remote_port.value);
+        let local = spec.local_port.value;
+        let enabled = || owners.iter().filter(|place| self.is_enabled(**place));
+        let sends_back = |place: &&Place| self.tunnel(**place).remote_port.value == local;
+        // Itself only if there is nobody else.
+        let joined = enabled().filter(|place| **place != own).find(sends_back);
+        match joined.or_else(|| enabled().find(sends_back)) {
+            Some(peer) => Peer::Joined(*peer),
+            None => match (enabled().next(), owners.first()) {
+                (Some(owner), _) => Peer::SendsElsewhere(*owner),
+                (None, Some(owner)) => Peer::Disabled(*owner),
+                (None, None) => Peer::Nobody,
+            },
         }
-        let name = self.name(own);
-        let span = spec.remote_port.span;
-        let half_open = |message: String, label: String| {
-            Diagnostic::error(code::HALF_OPEN, message).at(span, label)
-        };
-        if let Some(owner) = owners.iter().find(enabled) {
-            let other = self.tunnel(*owner);
-            let sends = other.remote_port.value;
-            let peer = self.name(*owner);
-            let mistake = half_open(
-                format!("half-open pair: `{name}` sends to `{peer}`, which sends elsewhere"),
-                format!("sends to port {remote}, bound by `{peer}`"),
-            );
-            return Err(Box::new(
-                mistake
-                    .and_at(
-                        other.remote_port.span,
-                        format!("`{peer}` sends to port {sends}, not back to {local}"),
-                    )
-                    .help(format!(
-                        "cross the ports: each end's `s_port` is the other's `d_port`; here `s_port: {local}` in `{peer}`"
-                    )),
-            ));
-        }
-        if let Some(owner) = owners.first() {
-            let peer = self.name(*owner);
-            let mistake = half_open(
-                format!("half-open pair: `{name}` sends to `{peer}`, which is not enabled"),
-                format!("sends to port {remote}"),
-            );
-            return Err(Box::new(
-                mistake
-                    .and_at(
-                        self.tunnel(*owner).local_port.span,
-                        "bound here, but the node is not enabled",
-                    )
-                    .help(format!(
-                        "enable `{peer}`, or write `d_port: {}` here, which says \"not connected\"",
-                        TunnelSpec::IDLE_LOCAL_PORT
-                    )),
-            ));
-        }
-        let message =
-            format!("half-open pair: `{name}` sends to port {remote}, which nobody has bound");
-        let mut mistake = half_open(message, "nobody's `d_port`".to_owned());
-        let senders: &[Place] = self.by_remote.get(&local).map_or(&[], Vec::as_slice);
-        if let Some(sender) = senders
+    }
+
+    /// An interface that sends to this one, whether or not it listens.
+    fn sender(&self, own: Place, spec: &TunnelSpec) -> Option<Place> {
+        places(&self.by_remote, spec.local_port.value)
             .iter()
-            .find(|place| **place != own && self.is_enabled(**place))
-        {
-            let (other, bound): (_, Span) = {
-                let tunnel = self.tunnel(*sender);
-                (tunnel.local_port.value, tunnel.local_port.span)
-            };
-            let peer = self.name(*sender);
-            mistake = mistake
-                .and_at(
-                    bound,
-                    format!("`{peer}` sends here, but has bound port {other}"),
-                )
-                .help(format!(
-                    "cross the ports: here `s_port: {other}`, or `d_port: {remote}` in `{peer}`"
-                ));
+            .copied()
+            .find(|place| *place != own && self.is_enabled(*place))
+    }
+
+    fn sends_elsewhere(&self, own: Place, owner: Place) -> Diagnostic {
+        let (spec, other) = (self.tunnel(own), self.tunnel(owner));
+        let (name, peer) = (self.name(own), self.name(owner));
+        let (remote, local) = (spec.remote_port.value, spec.local_port.value);
+        let elsewhere = other.remote_port.value;
+        half_open(format!("`{name}` sends to `{peer}`, which sends elsewhere"))
+            .at(
+                spec.remote_port.span,
+                format!("sends to port {remote}, bound by `{peer}`"),
+            )
+            .and_at(
+                other.remote_port.span,
+                format!("`{peer}` sends to port {elsewhere}, not back to {local}"),
+            )
+            .help(format!(
+                "each end's `s_port` is the other's `d_port`: write `s_port: {local}` in `{peer}`"
+            ))
+    }
+
+    fn disabled(&self, own: Place, owner: Place) -> Diagnostic {
+        let spec = self.tunnel(own);
+        let (name, peer) = (self.name(own), self.name(owner));
+        half_open(format!("`{name}` sends to `{peer}`, which is not enabled"))
+            .at(
+                spec.remote_port.span,
+                format!("sends to port {}", spec.remote_port.value),
+            )
+            .and_at(
+                self.tunnel(owner).local_port.span,
+                "bound here, but the node is not enabled",
+            )
+            .help(format!("enable `{peer}`, or {NOT_CONNECTED}"))
+    }
+
+    fn nobody(&self, own: Place, sender: Option<Place>) -> Diagnostic {
+        let spec = self.tunnel(own);
+        let name = self.name(own);
+        let remote = spec.remote_port.value;
+        let diagnostic = half_open(format!(
+            "`{name}` sends to port {remote}, which nobody has bound"
+        ))
+        .at(spec.remote_port.span, "nobody's `d_port`");
+        let Some(sender) = sender else {
+            return diagnostic.help(format!(
+                "give the other end `d_port: {remote}`, or {NOT_CONNECTED}"
+            ));
+        };
+        let (other, peer) = (self.tunnel(sender), self.name(sender));
+        let bound = other.local_port.value;
+        let label = format!("`{peer}` sends here, but has bound port {bound}");
+        let diagnostic = diagnostic.and_at(other.local_port.span, label);
+        match other.is_idle() {
+            true => diagnostic.help(format!("write `d_port: {remote}` in `{peer}`")),
+            false => diagnostic.help(format!(
+                "write `s_port: {bound}` here, or `d_port: {remote}` in `{peer}`"
+            )),
         }
-        Err(Box::new(mistake.help(format!(
-            "`d_port: {}` says \"not connected\"",
-            TunnelSpec::IDLE_LOCAL_PORT
-        ))))
     }
 
     fn end(&self, place: Place, catalogue: &Catalogue) -> EndSpec {
