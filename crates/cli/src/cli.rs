@@ -4,12 +4,19 @@ use crate::complete;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 use clap_complete::env::Shells;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 const AFTER_HELP: &str = "\
 A lab is one file, `lab.yaml`; a LAB argument is that file or its folder, by default the current
 folder. A NODE argument is a node of the lab in the current folder, a node name that only one
-running lab has, or LAB.NODE.";
+running lab has, or LAB.NODE.
+
+Begin with `vnflab doctor`, then `vnflab up`.";
+
+/// The variable that names the connection where `--connect` is not given.
+pub(crate) const CONNECT_VARIABLE: &str = "VNFLAB_CONNECT";
 
 /// Virtual network labs: from one file to running, interconnected routers.
 #[derive(Debug, Parser)]
@@ -26,6 +33,9 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
+    /// libvirt connection [default: qemu:///system for root, qemu:///session for others]
+    #[arg(long, value_name = "URI", global = true, env = CONNECT_VARIABLE)]
+    pub(crate) connect: Option<String>,
     /// Folder whose kinds are added to ours [default: $XDG_CONFIG_HOME/vnflab/kinds]
     #[arg(long, value_name = "DIR", global = true, value_hint = ValueHint::DirPath)]
     pub(crate) kinds: Option<PathBuf>,
@@ -54,19 +64,186 @@ pub(crate) enum ColorChoice {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Check a lab and show every mistake at once
+    Check(CheckArgs),
+    /// Show what `up` would do, and why
+    Plan(PlanArgs),
+    /// Make the lab run as its file says: only what differs is touched
+    Up(UpArgs),
+    /// Remove a lab: its VMs, networks and disks
+    Down(DownArgs),
+    /// Start nodes that exist
+    Start(StartArgs),
+    /// Shut nodes down
+    Stop(StopArgs),
+    /// Shut nodes down and start them again
+    Restart(StopArgs),
+    /// List nodes and their state
+    Ps(PsArgs),
+    /// List links with the ports and state of both ends
+    Links(LinksArgs),
+    /// Open a node's serial console; Ctrl-] leaves
+    Console(ConsoleArgs),
+    /// Log in to a node over SSH, or run a command there
+    Ssh(SshArgs),
     /// List the kinds of nodes, or show one
     Kinds(KindsArgs),
+    /// Say what this host lacks, and the command that mends it
+    Doctor,
     /// Explain a code of an error, warning or doctor's check
     Explain(ExplainArgs),
+    /// Show the domain XML that would be defined for a node
+    Xml(XmlArgs),
     /// Print a shell's completion script
     #[command(after_help = "\
 Bash:  source <(vnflab completions bash)
 Zsh:   source <(vnflab completions zsh)
 Fish:  vnflab completions fish | source")]
     Completions(CompletionsArgs),
-    /// Write the manual pages
+    /// Write the pages of docs/ that are made from what the program knows
     #[command(hide = true)]
-    Man(ManArgs),
+    Docs(DocsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Lab file or folder
+    #[arg(default_value = ".", hide_default_value = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) lab: PathBuf,
+    #[command(flatten)]
+    pub(crate) stand_in: StandInArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StandInArgs {
+    /// Boot this kind's image in place of every image that is missing
+    #[arg(long, value_name = "KIND", add = ArgValueCompleter::new(complete::stand_ins))]
+    pub(crate) stand_in: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SelectionArgs {
+    /// Lab file or folder, then nodes; a first argument that is no path is a node already
+    #[arg(
+        value_name = "LAB|NODE",
+        value_hint = ValueHint::AnyPath,
+        add = ArgValueCompleter::new(complete::nodes)
+    )]
+    pub(crate) lab_and_nodes: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(crate) stand_in: StandInArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(crate) stand_in: StandInArgs,
+    /// Wait until every node says that it is ready
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Most steps at one time
+    #[arg(long, value_name = "N")]
+    pub(crate) parallel: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DownArgs {
+    /// Lab file or folder
+    #[arg(value_hint = ValueHint::AnyPath, conflicts_with = "name")]
+    pub(crate) lab: Option<PathBuf>,
+    /// The lab's name, where its file is elsewhere or lost
+    #[arg(long = "lab", id = "name", value_name = "NAME", add = ArgValueCompleter::new(complete::labs))]
+    pub(crate) name: Option<String>,
+    /// Keep the nodes' disks; the next `up` boots from them again
+    #[arg(long)]
+    pub(crate) keep_disks: bool,
+    /// Most steps at one time
+    #[arg(long, value_name = "N")]
+    pub(crate) parallel: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    /// Nodes
+    #[arg(required = true, value_name = "NODE", add = ArgValueCompleter::new(complete::nodes))]
+    pub(crate) nodes: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StopArgs {
+    /// Nodes
+    #[arg(required = true, value_name = "NODE", add = ArgValueCompleter::new(complete::nodes))]
+    pub(crate) nodes: Vec<String>,
+    /// Take the power away instead of asking the guest
+    #[arg(long)]
+    pub(crate) hard: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScopeArgs {
+    /// Only this lab [default: the lab of the current folder, else all]
+    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::labs))]
+    pub(crate) lab: Option<String>,
+    /// All labs, wherever one stands
+    #[arg(long, conflicts_with = "lab")]
+    pub(crate) all: bool,
+    /// Show it again and again, until Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PsArgs {
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LinksArgs {
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+With input from a pipe, each line is typed with Enter at its end, and the session ends when the
+input is over and the guest has been silent for a second:
+
+    printf 'show version\\n' | vnflab console r1")]
+pub(crate) struct ConsoleArgs {
+    /// The node
+    #[arg(value_name = "NODE", add = ArgValueCompleter::new(complete::nodes))]
+    pub(crate) node: String,
+    /// Print everything that was recorded since the node started, and leave
+    #[arg(long, conflicts_with_all = ["view", "time"])]
+    pub(crate) log: bool,
+    /// Watch without typing, beside whoever is on the console
+    #[arg(long)]
+    pub(crate) view: bool,
+    /// Leave after this time, such as `5s`, `500ms` or `2m`
+    #[arg(long = "for", id = "time", value_name = "TIME", value_parser = parse_time)]
+    pub(crate) time: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SshArgs {
+    /// The node
+    #[arg(value_name = "NODE", add = ArgValueCompleter::new(complete::nodes))]
+    pub(crate) node: String,
+    /// User to log in as [default: that of the kind]
+    #[arg(long, short, value_name = "USER")]
+    pub(crate) login: Option<String>,
+    /// Command to run there
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -87,6 +264,18 @@ pub(crate) struct ExplainArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct XmlArgs {
+    /// The node
+    #[arg(value_name = "NODE", add = ArgValueCompleter::new(complete::nodes))]
+    pub(crate) node: String,
+    /// Lab file or folder
+    #[arg(long, value_name = "LAB", default_value = ".", hide_default_value = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) lab: PathBuf,
+    #[command(flatten)]
+    pub(crate) stand_in: StandInArgs,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL", value_parser = ["bash", "zsh", "fish"])]
@@ -94,7 +283,7 @@ pub(crate) struct CompletionsArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ManArgs {
+pub(crate) struct DocsArgs {
     /// Folder to write to
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) folder: PathBuf,
@@ -105,6 +294,28 @@ pub(crate) fn shells() -> Shells<'static> {
     Shells::builtins()
 }
 
+/// Longest time that can be asked for: a day. More would be a slip of the unit.
+const TIME_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Reads `500ms`, `5s` (or `5`), `2m`.
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "expected a time such as `5s`, `500ms` or `2m`".to_owned())?;
+    let time = match unit {
+        "ms" => Duration::from_millis(number),
+        "s" | "" => Duration::from_secs(number),
+        "m" => Duration::from_secs(number.saturating_mul(60)),
+        _ => return Err(format!("unknown unit `{unit}`: expected `ms`, `s` or `m`")),
+    };
+    if time > TIME_LIMIT {
+        return Err("at most 24 hours".to_owned());
+    }
+    Ok(time)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,5 +324,15 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_a_unit_and_a_limit() {
+        assert_eq!(parse_time("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_time("5"), Ok(Duration::from_secs(5)));
+        assert_eq!(parse_time("2m"), Ok(Duration::from_secs(120)));
+        for bad in ["", "s", "5h", "-1s", "1441m", "99999999999999999999s"] {
+            assert!(parse_time(bad).is_err(), "{bad}");
+        }
     }
 }

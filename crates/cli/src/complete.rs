@@ -3,10 +3,71 @@
 //! Asked at every press of the tab key, so it must be quick and say nothing: whatever fails
 //! gives no candidates.
 
+use crate::cli::CONNECT_VARIABLE;
 use crate::command::explain;
 use clap_complete::engine::CompletionCandidate;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::path::PathBuf;
+use vnflab_engine::driver::Driver;
+use vnflab_engine::driver::libvirt::{LibvirtDriver, default_uri};
 use vnflab_model::kind::Catalogue;
+use vnflab_model::observed::Observed;
+
+/// Nodes that exist: by name, and as LAB.NODE once a dot is written or two labs share the name.
+pub(crate) fn nodes(current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(observed) = observe() else {
+        return Vec::new();
+    };
+    let full = current
+        .to_str()
+        .is_some_and(|current| current.contains('.'));
+    let blueprints = observed
+        .domains
+        .iter()
+        .map(|domain| &domain.record.blueprint);
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    for blueprint in blueprints {
+        let help = format!("{} of {}", blueprint.kind, blueprint.lab);
+        let name = match full || names.contains_key(&blueprint.node) {
+            true => blueprint.domain(),
+            false => blueprint.node.clone(),
+        };
+        names.insert(name, help);
+    }
+    candidates(
+        current,
+        names.into_iter().map(|(name, help)| (name, Some(help))),
+    )
+}
+
+/// Labs that exist.
+pub(crate) fn labs(current: &OsStr) -> Vec<CompletionCandidate> {
+    let observed = observe().unwrap_or_default();
+    let labs: Vec<String> = observed.labs().into_iter().map(str::to_owned).collect();
+    candidates(current, labs.into_iter().map(|lab| (lab, None)))
+}
+
+/// What exists, where that can be seen at once: a session's libvirt that does not run has no
+/// nodes that run, and asking would start it.
+fn observe() -> Option<Observed> {
+    let connect = std::env::var(CONNECT_VARIABLE).ok();
+    let is_session = connect.as_deref().unwrap_or_else(|| default_uri()) == "qemu:///session";
+    if is_session && !session_listens() {
+        return None;
+    }
+    let driver = LibvirtDriver::connect(connect.as_deref()).ok()?;
+    driver.observe().ok()
+}
+
+fn session_listens() -> bool {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let cache = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    runtime.into_iter().chain(cache).any(|folder| {
+        let folder = folder.join("libvirt");
+        folder.join("libvirt-sock").exists() || folder.join("virtqemud-sock").exists()
+    })
+}
 
 /// Kinds by name and alias.
 pub(crate) fn kinds(current: &OsStr) -> Vec<CompletionCandidate> {
@@ -16,6 +77,16 @@ pub(crate) fn kinds(current: &OsStr) -> Vec<CompletionCandidate> {
         catalogue
             .kinds()
             .map(|kind| (kind.name.clone(), Some(kind.title.clone()))),
+    )
+}
+
+/// Kinds whose image may stand in for another.
+pub(crate) fn stand_ins(current: &OsStr) -> Vec<CompletionCandidate> {
+    let catalogue = Catalogue::embedded();
+    let stand_ins = catalogue.kinds().filter(|kind| kind.stand_in);
+    candidates(
+        current,
+        stand_ins.map(|kind| (kind.name.clone(), Some(kind.title.clone()))),
     )
 }
 

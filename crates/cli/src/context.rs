@@ -1,11 +1,15 @@
-//! What commands share: the kinds that are known here.
+//! What commands share: the kinds that are known here, the connection, and what exists on it.
 
-use crate::cli::Global;
+use crate::cli::{Global, ScopeArgs};
 use crate::error::{CommandError, ErrorKind};
+use crate::target;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use vnflab_engine::driver::libvirt::LibvirtDriver;
+use vnflab_engine::workspace::Workspace;
 use vnflab_model::kind::Catalogue;
+use vnflab_model::observed::{Observed, ObservedDomain};
 
 /// Largest kind file in bytes; ours have a thousand.
 const KIND_FILE_LIMIT: u64 = 256 * 1024;
@@ -78,4 +82,52 @@ fn read_kind(path: &Path) -> io::Result<(String, String)> {
     }
     let text = fs::read_to_string(path).map_err(named)?;
     Ok((path.display().to_string(), text))
+}
+
+/// The connection that was asked for, and the kinds.
+pub(crate) fn workspace(global: &Global) -> Result<Workspace, CommandError> {
+    let catalogue = catalogue(global)?;
+    let driver = LibvirtDriver::connect(global.connect.as_deref())?;
+    Ok(Workspace::new(Box::new(driver), catalogue))
+}
+
+/// The current folder, absolute and without symbolic links, as labs record theirs. A folder that
+/// is gone holds no lab.
+pub(crate) fn current_folder() -> PathBuf {
+    fs::canonicalize(".").unwrap_or_default()
+}
+
+/// What exists, and which of it an argument means.
+pub(crate) struct World {
+    /// What exists.
+    pub(crate) observed: Observed,
+    folder: PathBuf,
+}
+
+impl World {
+    /// Looks.
+    pub(crate) fn observe(workspace: &Workspace) -> Result<Self, CommandError> {
+        Ok(Self {
+            observed: workspace.observe()?,
+            folder: current_folder(),
+        })
+    }
+
+    /// The node that an argument means.
+    pub(crate) fn node(&self, argument: &str) -> Result<&ObservedDomain, CommandError> {
+        target::node(&self.observed, self.current_lab(), argument)
+    }
+
+    /// The chosen lab: one by name, or that of the current folder; `None` for all.
+    pub(crate) fn lab(&self, scope: &ScopeArgs) -> Result<Option<&str>, CommandError> {
+        match (&scope.lab, scope.all) {
+            (Some(name), _) => target::lab(&self.observed, name).map(Some),
+            (None, true) => Ok(None),
+            (None, false) => Ok(self.current_lab()),
+        }
+    }
+
+    fn current_lab(&self) -> Option<&str> {
+        target::lab_of_folder(&self.observed, &self.folder)
+    }
 }

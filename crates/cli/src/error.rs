@@ -6,6 +6,10 @@
 use std::error::Error;
 use std::io;
 use std::process::ExitCode;
+use vnflab_engine::driver::DriverError;
+use vnflab_engine::ssh::SshError;
+use vnflab_engine::workspace::WorkspaceError;
+use vnflab_model::plan::PlanError;
 
 /// Most causes that are told; a longer chain repeats itself.
 const CAUSE_LIMIT: usize = 8;
@@ -123,6 +127,68 @@ impl CommandError {
         match vnflab_model::diagnostic::nearest(name, known) {
             Some(nearest) => error.hint(format!("`{nearest}` is the nearest name.")),
             None => error,
+        }
+    }
+}
+
+/// libvirt, or what lies behind it.
+impl From<DriverError> for CommandError {
+    fn from(error: DriverError) -> Self {
+        let kind = match error {
+            DriverError::Connect { .. } => ErrorKind::Host,
+            _ => ErrorKind::Failed,
+        };
+        let new = Self::new(kind, error.to_string());
+        let new = match error.hint() {
+            Some(hint) => new.hint(hint),
+            None => new,
+        };
+        match kind {
+            ErrorKind::Host => new.hint("`vnflab doctor` tells what this host lacks."),
+            _ => new,
+        }
+    }
+}
+
+/// The workspace: libvirt, or a lab that cannot be.
+impl From<WorkspaceError> for CommandError {
+    fn from(error: WorkspaceError) -> Self {
+        match error {
+            WorkspaceError::Driver(error) => error.into(),
+            WorkspaceError::Allocate(errors) => {
+                let mut error = Self::new(ErrorKind::Lab, "the lab does not fit");
+                error.causes = errors.iter().map(ToString::to_string).collect();
+                error
+            }
+            WorkspaceError::StandIn(_) => Self::new(ErrorKind::NotFound, error.to_string())
+                .hint("`vnflab up --stand-in frr` boots our own image."),
+        }
+    }
+}
+
+/// What already exists is in the way.
+impl From<Vec<PlanError>> for CommandError {
+    fn from(errors: Vec<PlanError>) -> Self {
+        let unknown = errors
+            .iter()
+            .all(|error| matches!(error, PlanError::UnknownNode(_)));
+        let kind = match unknown {
+            true => ErrorKind::NotFound,
+            false => ErrorKind::Failed,
+        };
+        let mut error = Self::new(kind, "this cannot be done");
+        error.causes = errors.iter().map(ToString::to_string).collect();
+        error
+    }
+}
+
+/// There is no key to log in with.
+impl From<SshError> for CommandError {
+    fn from(error: SshError) -> Self {
+        let new = Self::new(ErrorKind::Failed, error.to_string());
+        match error.source() {
+            Some(source) => new.caused_by(source),
+            None => new,
         }
     }
 }

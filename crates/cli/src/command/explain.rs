@@ -7,19 +7,19 @@ use crate::render::{self, Screen};
 use vnflab_engine::doctor;
 use vnflab_model::code;
 
-pub(super) fn run(arguments: ExplainArgs, screen: &Screen) -> Result<(), CommandError> {
+pub(super) fn run(arguments: &ExplainArgs, screen: &Screen) -> Result<(), CommandError> {
     let codes = all();
-    let Some(wanted) = arguments.code else {
+    let Some(wanted) = &arguments.code else {
         return render::explain::list(screen, &codes);
     };
     match codes
         .iter()
-        .find(|code| code.code.eq_ignore_ascii_case(&wanted))
+        .find(|code| code.code.eq_ignore_ascii_case(wanted))
     {
         Some(code) => render::explain::one(screen, code),
         None => {
             let known = codes.iter().map(|code| code.code);
-            Err(CommandError::unknown("code", &wanted, known).hint("`vnflab explain` lists all."))
+            Err(CommandError::unknown("code", wanted, known).hint("`vnflab explain` lists all."))
         }
     }
 }

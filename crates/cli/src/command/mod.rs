@@ -1,10 +1,25 @@
 //! The verbs, one file each. A verb gathers, asks the engine, and hands the result to
 //! [`crate::render`].
 
+pub(crate) mod carry_out;
+mod check;
 mod completions;
+mod console;
+mod docs;
+mod doctor;
+mod down;
 pub(crate) mod explain;
 mod kinds;
-mod man;
+mod lab;
+mod links;
+mod plan;
+mod power;
+mod ps;
+mod ssh;
+mod up;
+mod wait;
+mod watch;
+mod xml;
 
 use crate::cli::{Cli, Command};
 use crate::error::CommandError;
@@ -12,13 +27,26 @@ use crate::render::Screen;
 use std::process::ExitCode;
 
 /// Does what was asked.
-pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(cli: &Cli, screen: &Screen) -> Result<ExitCode, CommandError> {
     let global = &cli.global;
-    match cli.command {
+    match &cli.command {
+        Command::Check(arguments) => check::run(global, arguments, screen),
+        Command::Plan(arguments) => plan::run(global, arguments, screen),
+        Command::Up(arguments) => up::run(global, arguments, screen),
+        Command::Down(arguments) => down::run(global, arguments, screen),
+        Command::Start(arguments) => power::start(global, arguments, screen),
+        Command::Stop(arguments) => power::stop(global, arguments, screen),
+        Command::Restart(arguments) => power::restart(global, arguments, screen),
+        Command::Ps(arguments) => ps::run(global, arguments, screen),
+        Command::Links(arguments) => links::run(global, arguments, screen),
+        Command::Console(arguments) => console::run(global, arguments, screen),
+        Command::Ssh(arguments) => ssh::run(global, arguments),
         Command::Kinds(arguments) => kinds::run(global, arguments, screen),
+        Command::Doctor => doctor::run(global, screen),
         Command::Explain(arguments) => explain::run(arguments, screen),
-        Command::Completions(arguments) => completions::run(&arguments, screen),
-        Command::Man(arguments) => man::run(&arguments),
+        Command::Xml(arguments) => xml::run(global, arguments, screen),
+        Command::Completions(arguments) => completions::run(arguments, screen),
+        Command::Docs(arguments) => docs::run(arguments),
     }
     .map(|()| ExitCode::SUCCESS)
 }

@@ -4,22 +4,32 @@
 //! outside (names of images, output of others) is shown without control characters, so that it
 //! cannot paint on the terminal.
 
+pub(crate) mod check;
 pub(crate) mod diagnostic;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod kinds;
+pub(crate) mod links;
 mod paint;
+pub(crate) mod plan;
+pub(crate) mod progress;
+pub(crate) mod ps;
+pub(crate) mod run;
 mod table;
+mod time;
 
 use crate::cli::{ColorChoice, Global};
 use crate::error::CommandError;
 use paint::Paint;
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
+use vnflab_model::plan::Subject;
 
 /// Where and how things are shown.
 #[derive(Debug, Clone)]
 pub(crate) struct Screen {
     format: Format,
+    layout: Layout,
     talk: Talk,
     out: Paint,
     err: Paint,
@@ -32,6 +42,15 @@ pub(crate) enum Format {
     Text,
     /// JSON for programs.
     Json,
+}
+
+/// How JSON documents are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// One document, indented.
+    Document,
+    /// A document a line, for those that follow one another.
+    Lines,
 }
 
 /// What stderr carries.
@@ -64,6 +83,7 @@ impl Screen {
             } else {
                 Format::Text
             },
+            layout: Layout::Document,
             talk: if global.quiet {
                 Talk::ErrorsOnly
             } else {
@@ -99,18 +119,47 @@ impl Screen {
             version: JSON_VERSION,
             body,
         };
-        let mut text = serde_json::to_string_pretty(&envelope)
-            .expect("our shapes have string keys and no values that can fail");
+        let text = match self.layout {
+            Layout::Document => serde_json::to_string_pretty(&envelope),
+            Layout::Lines => serde_json::to_string(&envelope),
+        };
+        let mut text = text.expect("our shapes have string keys and no values that can fail");
         text.push('\n');
         self.write(&text)
     }
 
+    /// For showing the same thing again and again: JSON comes a document a line.
+    pub(crate) fn repeating(&self) -> Self {
+        Self {
+            layout: Layout::Lines,
+            ..self.clone()
+        }
+    }
+
+    /// Before the same thing is shown again: clears a terminal, and parts texts elsewhere.
+    pub(crate) fn next_frame(&self) -> Result<(), CommandError> {
+        match (self.format, io::stdout().is_terminal()) {
+            (Format::Json, _) => Ok(()),
+            (Format::Text, true) => self.write("\x1b[H\x1b[2J"),
+            (Format::Text, false) => self.write("\n"),
+        }
+    }
+
     /// Says something on stderr, unless it shall be quiet.
     pub(crate) fn say(&self, text: &str) {
-        if self.talk == Talk::All {
-            // There is nobody left to tell that stderr is gone.
-            let _ = writeln!(io::stderr().lock(), "{text}");
+        if self.talks() {
+            stderr_line(text);
         }
+    }
+
+    /// Whether more than errors may be said.
+    fn talks(&self) -> bool {
+        self.talk == Talk::All
+    }
+
+    /// Whether what is said appears on a terminal.
+    fn talks_to_terminal(&self) -> bool {
+        io::stderr().is_terminal()
     }
 
     /// Says why the command failed.
@@ -133,6 +182,11 @@ impl Screen {
     }
 }
 
+fn stderr_line(text: &str) {
+    // There is nobody left to tell that stderr is gone.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
 fn paint(choice: ColorChoice, is_terminal: bool) -> Paint {
     let forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let on = match choice {
@@ -153,4 +207,20 @@ pub(crate) fn clean(text: &str) -> String {
 /// A JSON schema, which is a format of its own and comes without our envelope.
 pub(crate) fn schema(screen: &Screen, schema: &serde_json::Value) -> Result<(), CommandError> {
     screen.write(&format!("{schema:#}\n"))
+}
+
+/// Whom a step concerns, for people.
+pub(crate) fn subject(subject: &Subject) -> String {
+    match subject {
+        Subject::Node(name) => name.clone(),
+        Subject::Network(name) => format!("network {name}"),
+    }
+}
+
+/// A number and its noun: `1 node`, `2 nodes`.
+fn counted(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
 }

@@ -23,6 +23,14 @@ pub struct Follower {
     open: Option<Open>,
     /// Files moved aside before we came, the oldest last.
     backups: Vec<PathBuf>,
+    skip: Skip,
+}
+
+/// What is left out of the file that is opened first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Skip {
+    Nothing,
+    AllBut(u64),
 }
 
 #[derive(Debug)]
@@ -52,7 +60,15 @@ impl Follower {
             path: path.into(),
             open: None,
             backups: Vec::new(),
+            skip: Skip::Nothing,
         }
+    }
+
+    /// Leaves out what is there already, but for the last bytes.
+    #[must_use]
+    pub fn from_last(mut self, bytes: u64) -> Self {
+        self.skip = Skip::AllBut(bytes);
+        self
     }
 
     /// Begins with the oldest file moved aside: all that is recorded.
@@ -66,6 +82,7 @@ impl Follower {
             path,
             open: None,
             backups,
+            skip: Skip::Nothing,
         }
     }
 
@@ -132,7 +149,14 @@ impl Follower {
         }
         match File::open(&self.path) {
             Ok(file) => {
-                self.open = Some(Open::new(file, false)?);
+                let mut open = Open::new(file, false)?;
+                if let Skip::AllBut(bytes) = self.skip {
+                    let size = open.file.metadata()?.size();
+                    let start = SeekFrom::Start(size.saturating_sub(bytes));
+                    open.offset = open.file.seek(start)?;
+                    self.skip = Skip::Nothing;
+                }
+                self.open = Some(open);
                 Ok(true)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -222,6 +246,17 @@ mod tests {
         append(&path, "newer");
         assert_eq!(follower.read().unwrap(), Piece::StartedOver);
         assert_eq!(follower.read().unwrap(), bytes("newer"));
+    }
+
+    #[test]
+    fn a_view_begins_with_the_last_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        append(&path, "long ago, just now");
+        let mut follower = Follower::of_current(&path).from_last(8);
+        assert_eq!(follower.read().unwrap(), bytes("just now"));
+        append(&path, "!");
+        assert_eq!(follower.read().unwrap(), bytes("!"));
     }
 
     #[test]

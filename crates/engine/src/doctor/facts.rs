@@ -1,6 +1,8 @@
 //! What the doctor sees of this host. Looking changes nothing and judges nothing.
 
 use super::{Init, Kvm, Presence};
+use crate::host;
+use crate::image::first_closed_folder;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -61,8 +63,6 @@ pub struct Connection {
     pub host: Result<Host, String>,
     /// Our own image in the store; `None` when the store cannot be looked at.
     pub own_image: Option<Presence>,
-    /// Memory that can be had without swapping, in MiB.
-    pub available_memory_mib: Option<u64>,
 }
 
 impl Facts {
@@ -85,9 +85,10 @@ impl Facts {
             firewall: program("iptables"),
             ssh: program("ssh"),
             kvm: kvm(Path::new("/dev/kvm")),
-            closed_folder: closed_folder(volume_folder),
+            closed_folder: first_closed_folder(&volume_folder.join("volume"))
+                .map(|folder| folder.display().to_string()),
             free_disk_mib: free_disk_mib(volume_folder),
-            available_memory_mib: connection.available_memory_mib,
+            available_memory_mib: host::available_memory_mib(),
             own_image: connection.own_image,
             uri: connection.uri,
             host: connection.host,
@@ -132,19 +133,6 @@ fn kvm(device: &Path) -> Kvm {
     }
 }
 
-/// The uppermost folder on the way to `folder` that others may not pass through. What does not
-/// exist yet is made by libvirt, with the rights that it needs.
-fn closed_folder(folder: &Path) -> Option<String> {
-    let mut ancestors: Vec<&Path> = folder.ancestors().collect();
-    ancestors.reverse();
-    ancestors
-        .into_iter()
-        .find(|ancestor| {
-            fs::metadata(ancestor).is_ok_and(|folder| folder.permissions().mode() & 0o001 == 0)
-        })
-        .map(|closed| closed.display().to_string())
-}
-
 /// Room on the file system that holds the folder, or will.
 fn free_disk_mib(folder: &Path) -> Option<u64> {
     let existing = folder.ancestors().find(|ancestor| ancestor.exists())?;
@@ -155,22 +143,6 @@ fn free_disk_mib(folder: &Path) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::Permissions;
-
-    #[test]
-    fn the_uppermost_closed_folder_is_found() {
-        let root = tempfile::tempdir().unwrap();
-        fs::set_permissions(root.path(), Permissions::from_mode(0o755)).unwrap();
-        let open = root.path().join("open");
-        let closed = open.join("closed");
-        fs::create_dir_all(&closed).unwrap();
-        assert_eq!(closed_folder(&closed.join("later")), None);
-        fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
-        assert_eq!(
-            closed_folder(&closed.join("later")),
-            Some(closed.display().to_string())
-        );
-    }
 
     #[test]
     fn room_is_measured_where_the_folder_will_be() {

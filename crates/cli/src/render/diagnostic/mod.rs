@@ -25,11 +25,14 @@ const GAP_LIMIT: usize = 40;
 /// Longest line that is shown, in bytes; of longer ones only the place is told.
 const LINE_LIMIT: usize = 2000;
 
-/// Says all mistakes on stderr and counts them.
+/// Says all mistakes on stderr and counts them; warnings alone are left out where it shall be
+/// quiet.
 pub(crate) fn show(screen: &Screen, sources: &Sources, found: &Diagnostics) {
     let text = text(sources, found, screen.err);
-    if !text.is_empty() {
-        screen.say(text.trim_end());
+    match (text.is_empty(), found.has_errors()) {
+        (true, _) => {}
+        (false, true) => super::stderr_line(text.trim_end()),
+        (false, false) => screen.say(text.trim_end()),
     }
 }
 

@@ -1,0 +1,50 @@
+//! `vnflab doctor`: what this host lacks, and the command that mends it.
+
+use crate::cli::Global;
+use crate::error::{CommandError, ErrorKind};
+use crate::render::{self, Screen};
+use vnflab_engine::doctor::facts::{Connection, Facts};
+use vnflab_engine::doctor::{self, Presence};
+use vnflab_engine::driver::Driver;
+use vnflab_engine::driver::libvirt::{LibvirtDriver, default_uri};
+
+/// Our own image's file in the store.
+const OWN_IMAGE_FILE: &str = "frr.qcow2";
+
+pub(super) fn run(global: &Global, screen: &Screen) -> Result<(), CommandError> {
+    let facts = Facts::observe(look(global.connect.as_deref()));
+    let findings = doctor::examine(&facts);
+    render::doctor::findings(screen, &findings)?;
+    match doctor::has_failures(&findings) {
+        true => Err(CommandError::silent(ErrorKind::Host)),
+        false => Ok(()),
+    }
+}
+
+fn look(uri: Option<&str>) -> Connection {
+    let uri_text = uri.unwrap_or_else(|| default_uri()).to_owned();
+    let driver = match LibvirtDriver::connect(uri) {
+        Ok(driver) => driver,
+        Err(error) => {
+            return Connection {
+                uri: uri_text,
+                host: Err(error.to_string()),
+                own_image: None,
+            };
+        }
+    };
+    Connection {
+        uri: uri_text,
+        host: driver.host().map_err(|error| error.to_string()),
+        own_image: own_image(&driver),
+    }
+}
+
+/// Whether the store has our own image.
+fn own_image(driver: &dyn Driver) -> Option<Presence> {
+    let files = driver.stored_files().ok()?;
+    match files.iter().any(|file| file.name == OWN_IMAGE_FILE) {
+        true => Some(Presence::Present),
+        false => Some(Presence::Absent),
+    }
+}

@@ -1,0 +1,100 @@
+//! From a LAB argument to a blueprint: reading, checking, deciding, with all mistakes shown.
+
+use crate::cli::{SelectionArgs, StandInArgs};
+use crate::error::{CommandError, ErrorKind};
+use crate::render::{self, Screen};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use vnflab_engine::ssh;
+use vnflab_engine::workspace::{Survey, Workspace};
+use vnflab_model::blueprint::Blueprint;
+use vnflab_model::diagnostic::nearest;
+use vnflab_model::kind::Kind;
+
+/// A lab without mistakes, decided.
+pub(super) struct Decided {
+    /// What was seen.
+    pub(super) survey: Survey,
+    /// What shall be.
+    pub(super) blueprint: Blueprint,
+}
+
+/// Reads, checks and decides. Mistakes and warnings are shown; with mistakes it fails.
+pub(super) fn decide(
+    workspace: &Workspace,
+    path: &Path,
+    stand_in: &StandInArgs,
+    screen: &Screen,
+) -> Result<Decided, CommandError> {
+    let stand_in = self::stand_in(workspace, stand_in)?;
+    let mut reading = workspace.read(path);
+    let survey = workspace.survey(&mut reading, stand_in.as_ref())?;
+    let key = ssh::ensure_key(&ssh::folder()?)?;
+    let decision = workspace.decide(&reading, &survey, &[key.authorized])?;
+    render::diagnostic::show(screen, &reading.sources, &decision.diagnostics);
+    match decision.blueprint {
+        Some(blueprint) => Ok(Decided { survey, blueprint }),
+        None => Err(CommandError::silent(ErrorKind::Lab)),
+    }
+}
+
+/// The kind that shall boot in place of missing images.
+pub(super) fn stand_in(
+    workspace: &Workspace,
+    arguments: &StandInArgs,
+) -> Result<Option<Arc<Kind>>, CommandError> {
+    let name = arguments.stand_in.as_ref();
+    Ok(name.map(|name| workspace.stand_in(name)).transpose()?)
+}
+
+/// Which lab, and which of its nodes (`None` for all).
+pub(super) struct Selection {
+    pub(super) lab: PathBuf,
+    pub(super) nodes: Option<BTreeSet<String>>,
+}
+
+/// A first argument that names a file or folder, or is written like one, is the lab; all others
+/// are nodes.
+pub(super) fn selection(arguments: &SelectionArgs) -> Selection {
+    let all = &arguments.lab_and_nodes;
+    let (lab, nodes) = match all.split_first() {
+        Some((first, rest)) if is_path(first) => (PathBuf::from(first), rest),
+        _ => (PathBuf::from("."), all.as_slice()),
+    };
+    Selection {
+        lab,
+        nodes: (!nodes.is_empty()).then(|| nodes.iter().cloned().collect()),
+    }
+}
+
+/// Node names have neither dots nor slashes.
+fn is_path(argument: &str) -> bool {
+    argument.contains(['/', '.']) || Path::new(argument).exists()
+}
+
+/// Fails when a selected node is not in the lab.
+pub(super) fn check_nodes(
+    blueprint: &Blueprint,
+    nodes: Option<&BTreeSet<String>>,
+) -> Result<(), CommandError> {
+    let unknown = nodes
+        .into_iter()
+        .flatten()
+        .find(|name| blueprint.node(name).is_none());
+    match unknown {
+        None => Ok(()),
+        Some(name) => Err(unknown_node(blueprint, name)),
+    }
+}
+
+/// The lab has no node of that name.
+pub(super) fn unknown_node(blueprint: &Blueprint, name: &str) -> CommandError {
+    let message = format!("`{}` has no node `{name}`", blueprint.lab);
+    let error = CommandError::new(ErrorKind::NotFound, message);
+    let known = blueprint.nodes.iter().map(|node| node.node.as_str());
+    match nearest(name, known) {
+        Some(nearest) => error.hint(format!("`{nearest}` is the nearest name.")),
+        None => error,
+    }
+}

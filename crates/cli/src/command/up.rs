@@ -1,0 +1,55 @@
+//! `vnflab up`: makes a lab run as its file says.
+
+use super::carry_out::{CarriedOut, Job, carry_out};
+use super::{lab, wait};
+use crate::cli::{Global, UpArgs};
+use crate::context;
+use crate::error::CommandError;
+use crate::interrupt::Interrupt;
+use crate::render::{self, Screen};
+use vnflab_engine::executor::MAX_WORKERS;
+use vnflab_engine::ssh;
+use vnflab_model::plan::{Action, plan_up};
+
+pub(super) fn run(
+    global: &Global,
+    arguments: &UpArgs,
+    screen: &Screen,
+) -> Result<(), CommandError> {
+    let workspace = context::workspace(global)?;
+    let interrupt = Interrupt::listen()?;
+    let selection = lab::selection(&arguments.selection);
+    let decided = lab::decide(&workspace, &selection.lab, &arguments.stand_in, screen)?;
+    let blueprint = &decided.blueprint;
+    let nodes = selection.nodes.as_ref();
+    lab::check_nodes(blueprint, nodes)?;
+    let job = Job {
+        lab: &blueprint.lab,
+        plan: plan_up(blueprint, &decided.survey.observed, nodes)?,
+        blueprint: Some(blueprint),
+        workers: arguments.parallel.map_or(MAX_WORKERS, usize::from),
+    };
+    let mut run = carry_out(&workspace, job, &interrupt, screen)?;
+    forget_new_disks(&run);
+    if arguments.wait && run.is_complete() {
+        let selected = |name: &String| nodes.is_none_or(|nodes| nodes.contains(name));
+        let awaited = blueprint.nodes.iter().filter(|node| selected(&node.node));
+        run.ready = wait::wait(&workspace, blueprint, awaited, &interrupt, screen)?;
+    }
+    render::run::report_up(screen, &run)
+}
+
+/// A new disk means a new host key: the old one would be taken for an attack.
+fn forget_new_disks(run: &CarriedOut) {
+    let Ok(folder) = ssh::folder() else {
+        return;
+    };
+    let known_hosts = ssh::known_hosts(&folder, &run.lab);
+    for step in &run.plan.steps {
+        if let Action::CreateOverlay { .. } = step.action {
+            let alias = format!("{}.{}", run.lab, step.subject.name());
+            // A file that cannot be edited makes `ssh` speak up, which is all that is lost.
+            let _ = ssh::forget_host(&known_hosts, &alias);
+        }
+    }
+}

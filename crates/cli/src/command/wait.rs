@@ -1,0 +1,67 @@
+//! Waiting until nodes are ready, while the user watches.
+
+use crate::error::{CommandError, ErrorKind};
+use crate::interrupt::Interrupt;
+use crate::render::Screen;
+use crate::render::progress::Progress;
+use std::collections::BTreeSet;
+use vnflab_engine::ready::{Awaited, Outcome, wait_ready};
+use vnflab_engine::workspace::Workspace;
+use vnflab_model::blueprint::{Blueprint, NodeBlueprint};
+use vnflab_model::observed::{DomainState, Locality};
+
+/// What is shown of a node that is waited for.
+const WAITING: &str = "boots";
+
+/// Waits for the nodes; each outcome, in the order in which they came.
+pub(super) fn wait<'a>(
+    workspace: &Workspace,
+    blueprint: &Blueprint,
+    nodes: impl Iterator<Item = &'a NodeBlueprint>,
+    interrupt: &Interrupt,
+    screen: &Screen,
+) -> Result<Vec<(String, Outcome)>, CommandError> {
+    if workspace.driver().host()?.locality == Locality::Remote {
+        let message = "the consoles are on another host, so readiness cannot be seen from here";
+        return Err(CommandError::new(ErrorKind::Failed, message)
+            .hint("Run `vnflab up --wait` on that host."));
+    }
+    let awaited: Vec<Awaited> = nodes.map(Awaited::of).collect();
+    let mut progress = Progress::new(screen);
+    for node in &awaited {
+        progress.begin(&node.node, WAITING);
+    }
+    let mut outcomes = Vec::new();
+    wait_ready(
+        &awaited,
+        &mut || stopped(workspace, blueprint),
+        &mut |node, outcome| {
+            match outcome {
+                Outcome::Ready { after } => progress.done(node, "ready", *after),
+                Outcome::NotReady { .. } => progress.failed(node, WAITING),
+            }
+            progress.end(node);
+            outcomes.push((node.to_owned(), outcome.clone()));
+        },
+        interrupt.flag(),
+    );
+    progress.clear();
+    Ok(outcomes)
+}
+
+/// The nodes that do not run. While libvirt does not answer, none counts as stopped: the time of
+/// each node ends the waiting.
+fn stopped(workspace: &Workspace, blueprint: &Blueprint) -> BTreeSet<String> {
+    let Ok(observed) = workspace.observe() else {
+        return BTreeSet::new();
+    };
+    let runs = |node: &NodeBlueprint| {
+        observed
+            .domain(&node.lab, &node.node)
+            .is_some_and(|domain| {
+                matches!(domain.state, DomainState::Running | DomainState::Paused)
+            })
+    };
+    let stopped = blueprint.nodes.iter().filter(|node| !runs(node));
+    stopped.map(|node| node.node.clone()).collect()
+}

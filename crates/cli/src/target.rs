@@ -1,0 +1,126 @@
+//! Which node or lab an argument means: `NODE` or `LAB.NODE` among those that exist.
+//!
+//! Pure: what exists and where the user stands are arguments. The order is: `LAB.NODE`; then a
+//! node of the lab of the current folder; then a node name that only one lab has.
+
+use crate::error::{CommandError, ErrorKind};
+use std::collections::BTreeSet;
+use std::path::Path;
+use vnflab_model::blueprint::domain_name;
+use vnflab_model::observed::{Observed, ObservedDomain};
+
+/// The lab whose file lies in a folder, if one exists. `folder` is absolute and without symbolic
+/// links, as the recorded sources are.
+pub(crate) fn lab_of_folder<'a>(observed: &'a Observed, folder: &Path) -> Option<&'a str> {
+    let labs: BTreeSet<&str> = observed
+        .domains
+        .iter()
+        .filter(|domain| {
+            let source = Path::new(&domain.record.source);
+            // A lab file lies in the folder; the origin's labs are the folder's `nodes/`.
+            source == folder || source.parent() == Some(folder)
+        })
+        .map(|domain| domain.record.blueprint.lab.as_str())
+        .collect();
+    match labs.len() {
+        1 => labs.first().copied(),
+        _ => None,
+    }
+}
+
+/// The node that an argument means.
+pub(crate) fn node<'a>(
+    observed: &'a Observed,
+    current_lab: Option<&str>,
+    argument: &str,
+) -> Result<&'a ObservedDomain, CommandError> {
+    if let Some((lab, node)) = argument.split_once('.') {
+        return observed
+            .domain(lab, node)
+            .ok_or_else(|| unknown_node(observed, argument));
+    }
+    if let Some(found) = current_lab.and_then(|lab| observed.domain(lab, argument)) {
+        return Ok(found);
+    }
+    let found: Vec<&ObservedDomain> = observed
+        .domains
+        .iter()
+        .filter(|domain| domain.record.blueprint.node == argument)
+        .collect();
+    match found[..] {
+        [one] => Ok(one),
+        [] => Err(unknown_node(observed, argument)),
+        [..] => {
+            let names: Vec<String> = found
+                .iter()
+                .map(|domain| format!("`{}`", domain.name))
+                .collect();
+            let message = format!("`{argument}` is a node of {} labs", found.len());
+            Err(CommandError::new(ErrorKind::NotFound, message)
+                .hint(format!("Write one of {}.", names.join(", "))))
+        }
+    }
+}
+
+/// The lab of that name, provided that something of it exists.
+pub(crate) fn lab<'a>(observed: &'a Observed, name: &str) -> Result<&'a str, CommandError> {
+    let labs = observed.labs();
+    match labs.get(name) {
+        Some(lab) => Ok(lab),
+        None => Err(CommandError::unknown("lab", name, labs.iter().copied())
+            .hint("`vnflab ps --all` lists what exists.")),
+    }
+}
+
+fn unknown_node(observed: &Observed, argument: &str) -> CommandError {
+    let full: Vec<String> = observed
+        .domains
+        .iter()
+        .map(|domain| {
+            let blueprint = &domain.record.blueprint;
+            domain_name(&blueprint.lab, &blueprint.node)
+        })
+        .collect();
+    let short = observed
+        .domains
+        .iter()
+        .map(|domain| domain.record.blueprint.node.as_str());
+    let error = match argument.contains('.') {
+        true => CommandError::unknown("node", argument, full.iter().map(String::as_str)),
+        false => CommandError::unknown("node", argument, short),
+    };
+    match observed.domains.is_empty() {
+        true => error.hint("No lab is up; `vnflab up` makes one run."),
+        false => error.hint("`vnflab ps --all` lists what exists."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_node_is_found_by_full_name_by_folder_and_alone() {
+        let observed = sample::observed(&[("a", "r1"), ("a", "r2"), ("b", "r1")]);
+        let name = |lab, argument| node(&observed, lab, argument).map(|found| found.name.as_str());
+        assert_eq!(name(None, "b.r1").unwrap(), "b.r1");
+        assert_eq!(name(Some("b"), "r1").unwrap(), "b.r1");
+        assert_eq!(name(Some("b"), "r2").unwrap(), "a.r2");
+        let ambiguous = name(None, "r1").unwrap_err();
+        assert_eq!(ambiguous.hints, ["Write one of `a.r1`, `b.r1`."]);
+        let unknown = name(None, "r3").unwrap_err();
+        assert_eq!(unknown.kind, ErrorKind::NotFound);
+        assert!(unknown.hints[0].contains("is the nearest name"));
+        assert!(name(None, "a.r9").is_err());
+    }
+
+    #[test]
+    fn the_lab_of_a_folder_is_known_by_its_source() {
+        let observed = sample::observed(&[("a", "r1"), ("b", "r1")]);
+        let lab = |folder| lab_of_folder(&observed, Path::new(folder));
+        assert_eq!(lab("/labs/a"), Some("a"));
+        assert_eq!(lab("/labs/b"), Some("b"));
+        assert_eq!(lab("/labs"), None);
+    }
+}
