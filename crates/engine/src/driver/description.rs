@@ -44,6 +44,7 @@ impl<T> Ownership<T> {
 
 /// Whose domain it is, from the element that libvirt gives when asked for our namespace. It
 /// leaves that namespace out of its answer.
+#[cfg(feature = "libvirt")]
 pub(crate) fn metadata_ownership(element: &str) -> Ownership<NodeRecord> {
     let element = element.trim_start();
     let end = element
@@ -95,6 +96,7 @@ pub fn object_name(xml: &str, kind: ObjectKind) -> Result<String, DriverError> {
 ///
 /// libvirt refuses a definition whose name is taken by an object of another UUID; with the UUID
 /// of the object that has the name, it defines that one anew.
+#[cfg(feature = "libvirt")]
 pub(crate) fn with_uuid(xml: &str, kind: ObjectKind, uuid: &str) -> Result<String, DriverError> {
     let document = parse(xml, kind)?;
     let root = document.root_element();
@@ -164,6 +166,7 @@ fn lease(host: Node<'_, '_>) -> Option<Lease> {
 }
 
 /// Text that is safe in an attribute or between tags.
+#[cfg(feature = "libvirt")]
 pub(crate) fn escape(text: &str) -> std::borrow::Cow<'_, str> {
     quick_xml::escape::escape(text)
 }
@@ -208,6 +211,7 @@ pub fn volume_facts(xml: &str) -> Result<VolumeFacts, DriverError> {
 /// # Errors
 ///
 /// When the description is not well-formed.
+#[cfg(feature = "libvirt")]
 pub(crate) fn pool_facts(xml: &str) -> Result<(String, Option<String>), DriverError> {
     let document = parse(xml, ObjectKind::Volume)?;
     let root = document.root_element();

@@ -1,7 +1,8 @@
 //! The one door to libvirt.
 //!
-//! [`Driver`] says what can be done to domains, networks and volumes; `libvirt` does it. No driver
-//! decides anything: which step comes when is the plan's business.
+//! [`Driver`] says what can be done to domains, networks and volumes; `libvirt` does it,
+//! and [`fake`] does it in memory for tests. No driver decides anything: which step comes when is
+//! the plan's business.
 //!
 //! Invariants, kept by every driver and by the contract suite in `tests/contract.rs`:
 //! - What does not carry our record is never changed: every method that changes something looks
@@ -11,7 +12,7 @@
 
 pub mod description;
 mod error;
-
+pub mod fake;
 #[cfg(feature = "libvirt")]
 pub mod libvirt;
 

@@ -181,8 +181,9 @@ fn plan_leftovers(plan: &mut Plan, blueprint: &Blueprint, seen: &Seen<'_>) -> Ve
 struct Networks {
     /// The step after which a bridge can be used.
     ready: BTreeMap<String, StepId>,
-    /// Bridges whose network is made anew: whoever is on them must be off first.
-    replaced: BTreeMap<String, Vec<StepId>>,
+    /// Nodes that lose their power because their network is made anew, with the steps that take
+    /// it.
+    powered_off: BTreeMap<String, Vec<StepId>>,
 }
 
 fn plan_networks(
@@ -193,7 +194,7 @@ fn plan_networks(
 ) -> Networks {
     let mut outcome = Networks {
         ready: BTreeMap::new(),
-        replaced: BTreeMap::new(),
+        powered_off: BTreeMap::new(),
     };
     let wanted: BTreeSet<&str> = blueprint
         .networks
@@ -202,10 +203,16 @@ fn plan_networks(
         .collect();
     for name in seen.networks.keys().filter(|name| !wanted.contains(*name)) {
         let subject = Subject::Network((*name).to_owned());
+        let network = &seen.networks[name].blueprint;
+        let mut off = freed.to_vec();
+        for (node, step) in power_off_all_on(plan, network, blueprint, seen) {
+            off.push(step);
+            outcome.powered_off.entry(node).or_default().push(step);
+        }
         let action = Action::RemoveNetwork {
             network: (*name).to_owned(),
         };
-        plan.push(&subject, action, "no longer in the lab file", freed);
+        plan.push(&subject, action, "no longer in the lab file", &off);
     }
     for network in &blueprint.networks {
         let subject = Subject::Network(network.name.clone());
@@ -222,14 +229,21 @@ fn plan_networks(
                 plan_leases(plan, &subject, &observed.blueprint, network);
                 None
             }
-            Some(_) => {
+            Some(observed) => {
                 // Whoever is on it must go first: a bridge cannot change under its VMs.
-                let off = power_off_all_on(plan, network, seen);
+                let off = power_off_all_on(plan, &observed.blueprint, blueprint, seen);
                 let action = Action::RemoveNetwork {
                     network: network.name.clone(),
                 };
-                let removed = plan.push(&subject, action, "its subnet or bridge changed", &off);
-                outcome.replaced.insert(network.bridge.clone(), off);
+                let steps: Vec<StepId> = off
+                    .iter()
+                    .map(|(_, step)| *step)
+                    .chain(freed.iter().copied())
+                    .collect();
+                let removed = plan.push(&subject, action, "its subnet or bridge changed", &steps);
+                for (node, step) in off {
+                    outcome.powered_off.entry(node).or_default().push(step);
+                }
                 Some(define_network(
                     plan,
                     &subject,
@@ -269,17 +283,26 @@ fn define_network(
     )
 }
 
-fn power_off_all_on(plan: &mut Plan, network: &NetworkBlueprint, seen: &Seen<'_>) -> Vec<StepId> {
+/// Takes the power from every node of the blueprint that is on a network; returns each with its
+/// step.
+fn power_off_all_on(
+    plan: &mut Plan,
+    network: &NetworkBlueprint,
+    blueprint: &Blueprint,
+    seen: &Seen<'_>,
+) -> Vec<(String, StepId)> {
     let on_it = |nic: &Nic| matches!(&nic.attachment, Attachment::Bridge { bridge } if *bridge == network.bridge);
     let mut off = Vec::new();
     for (node, domain) in &seen.domains {
+        let stays = blueprint.node(node).is_some();
         let attached = domain.record.blueprint.nics.iter().any(on_it);
-        if attached && domain.state != DomainState::Off {
+        if stays && attached && domain.state != DomainState::Off {
             let subject = Subject::Node((*node).to_owned());
             let action = Action::DestroyDomain {
                 domain: domain.name.clone(),
             };
-            off.push(plan.push(&subject, action, "its management network changes", &[]));
+            let step = plan.push(&subject, action, "its management network changes", &[]);
+            off.push(((*node).to_owned(), step));
         }
     }
     off
@@ -339,12 +362,11 @@ fn plan_node(plan: &mut Plan, node: &NodeBlueprint, seen: &Seen<'_>, networks: &
         .filter_map(|bridge| networks.ready.get(*bridge))
         .copied()
         .collect();
-    let powered_off: Vec<StepId> = bridges
-        .iter()
-        .filter_map(|bridge| networks.replaced.get(*bridge))
-        .flatten()
-        .copied()
-        .collect();
+    let powered_off = networks
+        .powered_off
+        .get(&node.node)
+        .cloned()
+        .unwrap_or_default();
 
     let (Some(observed), Some(changes)) = (observed, changes) else {
         let reason = "does not exist";
@@ -363,17 +385,20 @@ fn plan_node(plan: &mut Plan, node: &NodeBlueprint, seen: &Seen<'_>, networks: &
         .iter()
         .filter_map(Drive::volume)
         .all(|name| seen.volumes.contains_key(name));
+    let state = match powered_off.is_empty() {
+        true => observed.state,
+        false => DomainState::Off,
+    };
     if changes.is_empty() && volumes_complete {
-        let domain = || node.domain();
-        let (action, reason) = match observed.state {
-            DomainState::Running if powered_off.is_empty() => return,
-            DomainState::Running => (
-                Action::StartDomain { domain: domain() },
-                "network was replaced",
-            ),
-            DomainState::Paused => (Action::ResumeDomain { domain: domain() }, "is paused"),
-            DomainState::Off => (Action::StartDomain { domain: domain() }, "is off"),
-            DomainState::Crashed => (Action::StartDomain { domain: domain() }, "has crashed"),
+        let domain = node.domain();
+        let (action, reason) = match state {
+            DomainState::Running => return,
+            DomainState::Paused => (Action::ResumeDomain { domain }, "is paused"),
+            DomainState::Off if !powered_off.is_empty() => {
+                (Action::StartDomain { domain }, "its network was replaced")
+            }
+            DomainState::Off => (Action::StartDomain { domain }, "is off"),
+            DomainState::Crashed => (Action::StartDomain { domain }, "has crashed"),
         };
         before_start.extend(powered_off);
         plan.push(&subject, action, reason, &before_start);
@@ -386,13 +411,25 @@ fn plan_node(plan: &mut Plan, node: &NodeBlueprint, seen: &Seen<'_>, networks: &
         changes.join(", ")
     };
     let mut off = powered_off;
-    if observed.state != DomainState::Off && off.is_empty() {
+    if state != DomainState::Off {
         let action = Action::DestroyDomain {
             domain: node.domain(),
         };
         off.push(plan.push(&subject, action, reason.clone(), &[]));
     }
     let was = Some(&observed.record.blueprint);
+    let rewrites_a_medium = node.drives.iter().any(|drive| {
+        matches!(drive.content, DriveContent::Media { .. }) && !is_complete(drive, was, seen)
+    });
+    if rewrites_a_medium {
+        // The record vouches for the medium that it names, so it goes before that is touched: a
+        // broken upload must not pass for complete when the edit is taken back.
+        let action = Action::UndefineDomain {
+            domain: node.domain(),
+        };
+        let undefined = plan.push(&subject, action, reason.clone(), &off);
+        off.push(undefined);
+    }
     let volumes = plan_volumes(plan, &subject, node, was, seen, &reason, &off);
     let after: Vec<StepId> = off.iter().chain(&volumes).copied().collect();
     let defined = plan_define(plan, &subject, node, &reason, &after);
@@ -469,11 +506,7 @@ fn plan_volumes(
                 }
             }
             DriveContent::Media { volume, .. } => {
-                let complete = seen.volumes.contains_key(volume)
-                    && was.is_some_and(|was| {
-                        was.drives.iter().any(|old| old.content == drive.content)
-                    });
-                if !complete {
+                if !is_complete(drive, was, seen) {
                     let action = Action::WriteMedia {
                         volume: volume.clone(),
                     };
@@ -497,6 +530,15 @@ fn plan_volumes(
         }
     }
     steps
+}
+
+/// Whether a medium is there and the domain's record vouches for its content.
+fn is_complete(drive: &Drive, was: Option<&NodeBlueprint>, seen: &Seen<'_>) -> bool {
+    let there = drive
+        .volume()
+        .is_some_and(|volume| seen.volumes.contains_key(volume));
+    let vouched = was.is_some_and(|was| was.drives.iter().any(|old| old.content == drive.content));
+    there && vouched
 }
 
 /// What differs, each in a few words; empty when nothing does.

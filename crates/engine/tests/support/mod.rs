@@ -1,0 +1,230 @@
+//! Labs for tests: blueprints made from a short description, without files, kinds or allocator.
+
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use vnflab_model::blueprint::{
+    Accelerator, Attachment, Blueprint, Carrier, Console, Drive, DriveContent, Forward, Lease,
+    MachineBlueprint, MediaContent, MediaNaming, NetworkBlueprint, Nic, NicRole, NodeBlueprint,
+    ReadyBlueprint,
+};
+use vnflab_model::kind::{Bus, Firmware, Machine, NicModel, Video};
+use vnflab_model::observed::VolumeName;
+
+/// What a test lab shall be. Its nodes stand in a ring of tunnels.
+#[derive(Debug, Clone)]
+pub(crate) struct TestLab {
+    pub(crate) name: String,
+    pub(crate) nodes: Vec<TestNode>,
+    /// Whether the nodes hang on a management network, and the third number of its subnet.
+    pub(crate) network: Option<u8>,
+    pub(crate) volume_folder: String,
+    pub(crate) console_folder: String,
+    /// Absolute path and format of the image that all disks lie on.
+    pub(crate) image: (String, String),
+    /// Second number of the loopback addresses.
+    pub(crate) loopback: u8,
+}
+
+/// What a test node shall be.
+#[derive(Debug, Clone)]
+pub(crate) struct TestNode {
+    pub(crate) name: String,
+    pub(crate) memory_mib: u64,
+    pub(crate) configuration: String,
+    pub(crate) extra_disk: bool,
+}
+
+impl TestNode {
+    pub(crate) fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            memory_mib: 64,
+            configuration: "hostname test\n".to_owned(),
+            extra_disk: false,
+        }
+    }
+}
+
+impl TestLab {
+    pub(crate) fn new(name: &str, count: usize) -> Self {
+        Self {
+            name: name.to_owned(),
+            nodes: (1..=count)
+                .map(|number| TestNode::new(format!("r{number}")))
+                .collect(),
+            network: None,
+            volume_folder: "/fake/volumes".to_owned(),
+            console_folder: "/fake/consoles".to_owned(),
+            image: ("/fake/images/base.qcow2".to_owned(), "qcow2".to_owned()),
+            loopback: 201,
+        }
+    }
+
+    pub(crate) fn blueprint(&self) -> Blueprint {
+        let mut media = BTreeMap::new();
+        let nodes = (0..self.nodes.len())
+            .map(|index| self.node(index, &mut media))
+            .collect();
+        Blueprint {
+            lab: self.name.clone(),
+            source: format!("/labs/{}.yaml", self.name),
+            networks: self
+                .network
+                .iter()
+                .map(|third| self.management(*third))
+                .collect(),
+            nodes,
+            media,
+        }
+    }
+
+    fn bridge(&self) -> String {
+        format!("vt-{}", self.name)
+    }
+
+    fn management(&self, third: u8) -> NetworkBlueprint {
+        let leases = self.nodes.iter().enumerate().map(|(index, node)| Lease {
+            mac: mac(0, index, 0),
+            address: Ipv4Addr::new(10, 213, third, 10 + number(index)),
+            name: node.name.clone(),
+        });
+        NetworkBlueprint {
+            lab: self.name.clone(),
+            name: format!("vnflab-{}", self.name),
+            bridge: self.bridge(),
+            forward: Forward::Nat,
+            gateway: Ipv4Addr::new(10, 213, third, 1),
+            prefix_length: 24,
+            leases: leases.collect(),
+        }
+    }
+
+    fn node(&self, index: usize, media: &mut BTreeMap<String, MediaContent>) -> NodeBlueprint {
+        let test_node = &self.nodes[index];
+        let name = &test_node.name;
+        let volume = |part: &str, extension: &str| {
+            VolumeName::new(&self.name, name, part, extension).to_string()
+        };
+        let day0 = volume("day0", "iso");
+        let content = MediaContent {
+            naming: MediaNaming::Extended,
+            label: "cidata".to_owned(),
+            files: vec![(
+                "user-data".to_owned(),
+                test_node.configuration.clone().into_bytes(),
+            )],
+        };
+        let mut drives = vec![
+            Drive {
+                bus: Bus::Virtio,
+                content: DriveContent::Overlay {
+                    volume: volume("disk", "qcow2"),
+                    image_path: self.image.0.clone(),
+                    image_format: self.image.1.clone(),
+                    size_bytes: 64 << 20,
+                },
+            },
+            Drive {
+                bus: Bus::Ide,
+                content: DriveContent::Media {
+                    volume: day0.clone(),
+                    // As good as a digest here: it changes with the content.
+                    digest: test_node.configuration.clone(),
+                },
+            },
+        ];
+        media.insert(day0, content);
+        if test_node.extra_disk {
+            drives.push(Drive {
+                bus: Bus::Virtio,
+                content: DriveContent::Empty {
+                    volume: volume("extra1", "qcow2"),
+                    size_bytes: 16 << 20,
+                },
+            });
+        }
+        let address = self.address(index);
+        NodeBlueprint {
+            lab: self.name.clone(),
+            node: name.clone(),
+            number: u32::from(number(index)),
+            kind: "frr".to_owned(),
+            guest: "frr".to_owned(),
+            hostname: name.clone(),
+            address,
+            accelerator: Accelerator::Tcg,
+            machine: MachineBlueprint {
+                machine: Machine::Pc,
+                firmware: Firmware::Bios,
+                cpus: 1,
+                memory_mib: test_node.memory_mib,
+                cpu_model: None,
+                cpu_features: Vec::new(),
+                smbios: Vec::new(),
+                serial_ports: 1,
+                video: Video::None,
+            },
+            volume_folder: self.volume_folder.clone(),
+            drives,
+            nics: self.nics(index),
+            console: Console {
+                listen: SocketAddr::new(address.into(), 5000),
+                log_path: format!("{}/{}.{name}.log", self.console_folder, self.name),
+            },
+            ready: ReadyBlueprint {
+                patterns: vec!["login:".to_owned()],
+                timeout_seconds: 60,
+            },
+            loopback: None,
+            access: None,
+        }
+    }
+
+    fn nics(&self, index: usize) -> Vec<Nic> {
+        let count = self.nodes.len();
+        let nic = |role, name: &str, mac, attachment| Nic {
+            role,
+            name: name.to_owned(),
+            model: NicModel::Virtio,
+            mac,
+            attachment,
+            carrier: Carrier::Up,
+            peer: None,
+            addresses: Vec::new(),
+            mtu: None,
+        };
+        let mut nics = Vec::new();
+        if self.network.is_some() {
+            let bridge = self.bridge();
+            let attachment = Attachment::Bridge { bridge };
+            nics.push(nic(
+                NicRole::Management,
+                "eth0",
+                mac(0, index, 0),
+                attachment,
+            ));
+        }
+        let end = |node: usize, port| SocketAddr::new(self.address(node).into(), port);
+        let tunnel = |local, remote| Attachment::Tunnel { local, remote };
+        let next = tunnel(end(index, 10001), end((index + 1) % count, 10002));
+        let last = tunnel(end(index, 10002), end((index + count - 1) % count, 10001));
+        let mac_of = |nic| mac(self.loopback, index, nic);
+        nics.push(nic(NicRole::Data { index: 1 }, "eth1", mac_of(1), next));
+        nics.push(nic(NicRole::Data { index: 2 }, "eth2", mac_of(2), last));
+        nics
+    }
+
+    fn address(&self, index: usize) -> Ipv4Addr {
+        Ipv4Addr::new(127, self.loopback, 0, number(index))
+    }
+}
+
+fn number(index: usize) -> u8 {
+    u8::try_from(index + 1).expect("test labs are small")
+}
+
+fn mac(lab: u8, index: usize, nic: u8) -> String {
+    format!("52:54:00:{lab:02x}:{:02x}:{nic:02x}", number(index))
+}
