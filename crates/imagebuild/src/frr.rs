@@ -20,7 +20,7 @@ use crate::ext4::{self, Ext4Format};
 use crate::modules::KernelModules;
 use crate::tree::{Content, FileTree, Owner, canonical};
 use crate::{
-    BuildError, BuiltImage, FrrBuild, PackageVersion, Step, cpio, elf, guest, io_error,
+    BuildError, BuiltImage, FrrBuild, PackageVersion, Step, cpio, elf, guest, io_error, kernel,
     missing_tools,
 };
 
@@ -341,6 +341,7 @@ fn install_kernel(
     modules.install(&boot_modules, work, &mut initramfs)?;
     let kernel_file = folder.join(image);
     let kernel = fs::read(&kernel_file).map_err(io_error(&kernel_file))?;
+    let kernel = kernel::repacked(&kernel, work)?.unwrap_or(kernel);
     let files = vec![("linux", kernel), ("initrd", cpio::archive(&initramfs))];
     Ok((files, version.to_owned()))
 }

@@ -21,6 +21,7 @@ mod elf;
 mod ext4;
 mod frr;
 mod guest;
+mod kernel;
 mod modules;
 mod tools;
 mod tree;
