@@ -18,6 +18,7 @@ use crate::deb::{self, PackedFile};
 use crate::disk::{self, BootPartition};
 use crate::ext4::{self, Ext4Format};
 use crate::modules::KernelModules;
+use crate::tools::Run;
 use crate::tree::{Content, FileTree, Owner, canonical};
 use crate::{
     BuildError, BuiltImage, FrrBuild, PackageVersion, Step, cpio, elf, guest, io_error, kernel,
@@ -342,7 +343,16 @@ fn install_kernel(
     let kernel_file = folder.join(image);
     let kernel = fs::read(&kernel_file).map_err(io_error(&kernel_file))?;
     let kernel = kernel::repacked(&kernel, work)?.unwrap_or(kernel);
-    let files = vec![("linux", kernel), ("initrd", cpio::archive(&initramfs))];
+    let archive = work.join("initrd.cpio");
+    fs::write(&archive, cpio::archive(&initramfs)).map_err(io_error(&archive))?;
+    // The legacy format is the one that the kernel reads. Fewer bytes matter where the BIOS reads
+    // them word by word (IDE), and LZ4 costs the guest next to nothing.
+    let initrd = Run::new("lz4")
+        .args(["-l", "-9", "--stdout"])
+        .arg(&archive)
+        .output()?
+        .stdout;
+    let files = vec![("linux", kernel), ("initrd", initrd)];
     Ok((files, version.to_owned()))
 }
 

@@ -35,7 +35,6 @@ macro_rules! guest_file {
 }
 
 const FILES: &[GuestFile] = &[
-    guest_file!("/etc/acpi.map", 0o644, "etc/acpi.map"),
     guest_file!("/etc/acpi/PWRF/00000080", 0o755, "etc/acpid-power"),
     guest_file!("/etc/frr/daemons", 0o644, "etc/daemons"),
     guest_file!("/etc/frr/frr.conf", 0o640, "etc/frr.conf"),
@@ -43,7 +42,9 @@ const FILES: &[GuestFile] = &[
     guest_file!("/etc/group", 0o644, "etc/group"),
     guest_file!("/etc/hostname", 0o644, "etc/hostname"),
     guest_file!("/etc/hosts", 0o644, "etc/hosts"),
+    guest_file!("/etc/inputrc", 0o644, "etc/inputrc"),
     guest_file!("/etc/inittab", 0o644, "etc/inittab"),
+    guest_file!("/etc/modprobe.d/vnflab.conf", 0o644, "etc/modprobe.conf"),
     guest_file!("/etc/motd", 0o644, "etc/motd"),
     guest_file!("/etc/nsswitch.conf", 0o644, "etc/nsswitch.conf"),
     guest_file!("/etc/pam.d/frr", 0o644, "etc/pam-frr"),
@@ -54,7 +55,11 @@ const FILES: &[GuestFile] = &[
     guest_file!("/etc/shells", 0o644, "etc/shells"),
     guest_file!("/etc/sysctl.conf", 0o644, "etc/sysctl.conf"),
     guest_file!("/usr/bin/send-frame", 0o755, "vnflab/send-frame"),
-    guest_file!("/usr/lib/vnflab/daemons-needed.awk", 0o644, "vnflab/daemons-needed.awk"),
+    guest_file!(
+        "/usr/lib/vnflab/daemons-needed.awk",
+        0o644,
+        "vnflab/daemons-needed.awk"
+    ),
     guest_file!("/usr/lib/vnflab/day0", 0o755, "vnflab/day0"),
     guest_file!("/usr/lib/vnflab/dhcp", 0o755, "vnflab/dhcp"),
     guest_file!("/usr/lib/vnflab/network", 0o755, "vnflab/network"),

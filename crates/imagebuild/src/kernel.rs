@@ -41,16 +41,30 @@ const LZ4_LEGACY_MAGIC: [u8; 4] = [0x02, 0x21, 0x4c, 0x18];
 /// The kernel packed anew, or None when it is not of the form that we know (no xz, other
 /// architecture, too large): then the kernel is to be used as it is.
 pub(crate) fn repacked(bzimage: &[u8], work: &Path) -> Result<Option<Vec<u8>>, BuildError> {
-    let Some(parts) = Parts::of(bzimage) else { return Ok(None) };
+    let Some(parts) = Parts::of(bzimage) else {
+        return Ok(None);
+    };
     let payload = work.join("kernel.xz");
     fs::write(&payload, parts.payload).map_err(io_error(&payload))?;
-    let elf = Run::new("xz").args(["--decompress", "--stdout"]).arg(&payload).output()?.stdout;
-    let Some(image) = MemoryImage::of(&elf) else { return Ok(None) };
+    let elf = Run::new("xz")
+        .args(["--decompress", "--stdout"])
+        .arg(&payload)
+        .output()?
+        .stdout;
+    let Some(image) = MemoryImage::of(&elf) else {
+        return Ok(None);
+    };
 
     let flat = work.join("kernel.flat");
     fs::write(&flat, &image.bytes).map_err(io_error(&flat))?;
-    let packed = Run::new("lz4").args(["-l", "-9", "--stdout"]).arg(&flat).output()?.stdout;
-    let Some(blocks) = packed.strip_prefix(&LZ4_LEGACY_MAGIC) else { return Ok(None) };
+    let packed = Run::new("lz4")
+        .args(["-l", "-9", "--stdout"])
+        .arg(&flat)
+        .output()?
+        .stdout;
+    let Some(blocks) = packed.strip_prefix(&LZ4_LEGACY_MAGIC) else {
+        return Ok(None);
+    };
     Ok(joined(parts.real_mode, blocks, &image))
 }
 
@@ -73,8 +87,12 @@ impl Parts<'_> {
         let offset = read_u32(bzimage, 0x248)? as usize;
         let length = read_u32(bzimage, 0x24c)? as usize;
         // The payload's last four bytes are its unpacked size and no part of the xz stream.
-        let payload = protected_mode.get(offset..)?.get(..length.checked_sub(4)?)?;
-        payload.starts_with(b"\xfd7zXZ\0").then_some(Parts { real_mode, payload })
+        let payload = protected_mode
+            .get(offset..)?
+            .get(..length.checked_sub(4)?)?;
+        payload
+            .starts_with(b"\xfd7zXZ\0")
+            .then_some(Parts { real_mode, payload })
     }
 }
 
@@ -99,8 +117,17 @@ impl MemoryImage {
         let end = |segment: &&object::elf::ProgramHeader64<object::Endianness>| {
             segment.p_paddr(endian).checked_add(segment.p_memsz(endian))
         };
-        let address = segments.iter().map(|segment| segment.p_paddr(endian)).min()?;
-        let size = segments.iter().map(end).collect::<Option<Vec<_>>>()?.into_iter().max()? - address;
+        let address = segments
+            .iter()
+            .map(|segment| segment.p_paddr(endian))
+            .min()?;
+        let size = segments
+            .iter()
+            .map(end)
+            .collect::<Option<Vec<_>>>()?
+            .into_iter()
+            .max()?
+            - address;
         if size > IMAGE_LIMIT_BYTES {
             return None;
         }
@@ -108,10 +135,19 @@ impl MemoryImage {
         for segment in segments {
             let data = segment.data(endian, elf).ok()?;
             let at = usize::try_from(segment.p_paddr(endian) - address).ok()?;
-            bytes.get_mut(at..)?.get_mut(..data.len())?.copy_from_slice(data);
+            bytes
+                .get_mut(at..)?
+                .get_mut(..data.len())?
+                .copy_from_slice(data);
         }
         let entry = header.e_entry.get(endian);
-        (address..address + size).contains(&entry).then_some(MemoryImage { address, entry, bytes })
+        (address..address + size)
+            .contains(&entry)
+            .then_some(MemoryImage {
+                address,
+                entry,
+                bytes,
+            })
     }
 }
 
@@ -129,8 +165,16 @@ fn joined(real_mode: &[u8], blocks: &[u8], image: &MemoryImage) -> Option<Vec<u8
         return None;
     }
     let memory = image.address + image.bytes.len() as u64 - LOAD_ADDRESS;
-    write_u32(&mut file, start + STUB_DESTINATION, u32::try_from(image.address).ok()?);
-    write_u32(&mut file, start + STUB_ENTRY, u32::try_from(image.entry).ok()?);
+    write_u32(
+        &mut file,
+        start + STUB_DESTINATION,
+        u32::try_from(image.address).ok()?,
+    );
+    write_u32(
+        &mut file,
+        start + STUB_ENTRY,
+        u32::try_from(image.entry).ok()?,
+    );
     let source = u32::try_from(LOAD_ADDRESS).ok()? + u32::try_from(DATA_OFFSET).ok()?;
     write_u32(&mut file, start + STUB_SOURCE, source);
 
@@ -176,7 +220,11 @@ mod tests {
 
     #[test]
     fn a_packed_kernel_that_would_overwrite_itself_is_refused() {
-        let image = MemoryImage { address: 0x11_0000, entry: 0x11_0000, bytes: vec![0; 16] };
+        let image = MemoryImage {
+            address: 0x11_0000,
+            entry: 0x11_0000,
+            bytes: vec![0; 16],
+        };
         assert!(joined(&[0; 1024], &[0; 100], &image).is_some());
         assert!(joined(&[0; 1024], &vec![0; 0x1_0000], &image).is_none());
     }
