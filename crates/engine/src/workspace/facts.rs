@@ -3,8 +3,10 @@
 use super::{Reading, WorkspaceError};
 use crate::driver::Driver;
 use crate::host;
+use crate::image::store::ImageStore;
 use crate::load::{self, InsideError};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
@@ -36,7 +38,7 @@ pub(super) fn gather(
     let Some(lab) = &mut reading.lab else {
         return Ok(facts);
     };
-    let store = Interim(driver);
+    let store = ImageStore::new(driver);
     facts.images = images(&store, lab, &reading.folder, host)?;
     if let Some(replacement) = replacement {
         let images = &facts.images;
@@ -86,7 +88,7 @@ fn labs(observed: &Observed) -> BTreeMap<String, String> {
 }
 
 fn images(
-    store: &Interim<'_>,
+    store: &ImageStore<'_>,
     lab: &Lab,
     folder: &Path,
     host: &Host,
@@ -96,7 +98,7 @@ fn images(
 
 /// Looks at the images that are not known yet.
 fn images_again(
-    store: &Interim<'_>,
+    store: &ImageStore<'_>,
     lab: &Lab,
     folder: &Path,
     host: &Host,
@@ -104,9 +106,8 @@ fn images_again(
 ) -> Result<BTreeMap<ImageKey, ImageFact>, WorkspaceError> {
     for node in &lab.nodes {
         let key = ImageKey::from(&node.image);
-        if !known.contains_key(&key) {
-            let fact = store.fact(&node.image, folder, host)?;
-            known.insert(key, fact);
+        if let Entry::Vacant(unknown) = known.entry(key) {
+            unknown.insert(store.fact(&node.image, folder, host)?);
         }
     }
     Ok(known)
@@ -216,41 +217,4 @@ fn sockets_of_other_labs(lab: &str, observed: &Observed) -> Sockets {
         }
     }
     sockets
-}
-
-struct Interim<'a>(&'a dyn Driver);
-impl Interim<'_> {
-    fn fact(
-        &self,
-        image: &vnflab_model::spec::ImageSpec,
-        folder: &Path,
-        _host: &Host,
-    ) -> Result<ImageFact, WorkspaceError> {
-        use vnflab_model::facts::{DiskFormat, ImageDetails};
-        use vnflab_model::spec::ImageSpec;
-        let path = match image {
-            ImageSpec::Path(p) => folder.join(p).display().to_string(),
-            ImageSpec::Stored(n) => {
-                let files = self.0.stored_files()?;
-                match files.iter().find(|f| f.name == format!("{n}.qcow2")) {
-                    Some(f) => f.path.clone(),
-                    None => return Ok(ImageFact::Missing(vec![n.clone()])),
-                }
-            }
-        };
-        let mut head = [0u8; 32];
-        let Ok(mut f) = File::open(&path) else {
-            return Ok(ImageFact::Missing(vec![path]));
-        };
-        if f.read_exact(&mut head).is_err() {
-            return Ok(ImageFact::Missing(vec![path]));
-        }
-        Ok(ImageFact::Present(ImageDetails {
-            path,
-            format: DiskFormat::Qcow2,
-            named_format: None,
-            virtual_size_bytes: u64::from_be_bytes(head[24..32].try_into().expect("eight bytes")),
-            backing: None,
-        }))
-    }
 }

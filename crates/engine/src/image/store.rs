@@ -1,0 +1,663 @@
+//! The image store: base images in a pool of libvirt's, on this host or another.
+//!
+//! # Theory of operation
+//!
+//! An image `NAME` is two files of the pool [`IMAGE_POOL`](crate::driver::IMAGE_POOL): the image
+//! itself, `NAME.FORMAT`, and its record, `NAME.json`, with SHA-256, format and sizes. **The
+//! record makes it an image**: it is written last when an image is added and goes first when one
+//! is removed. While either is under way there is a third file, `NAME.changing`, which says whose
+//! work it is and which file it is about; it is written before everything and goes after
+//! everything. So at whatever point the work is broken off:
+//!
+//! - a record without or with `.changing` is a whole image (with it, the latter is cleared);
+//! - `.changing` without a readable record is a leftover: the file that it names is ours to
+//!   delete;
+//! - a file with neither was put there by somebody else, and is never touched.
+//!
+//! Leftovers are cleared at the next listing or adding, unless the process that they belong to
+//! is still alive; whose process cannot be known (another machine's) are cleared by `rm`.
+//!
+//! A base image is never written again, and never removed while a disk lies on it.
+
+use super::probe::{ProbeError, named_format, probe};
+use super::{FileTrouble, file_trouble};
+use crate::driver::{Driver, DriverError};
+use crate::host;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::time::SystemTime;
+use vnflab_model::facts::{BackingPlace, DiskFormat, ImageDetails, ImageFact};
+use vnflab_model::observed::{Host, Locality};
+use vnflab_model::spec::ImageSpec;
+
+/// Version of the record's form. A record of a later version is not read.
+const RECORD_VERSION: u32 = 1;
+
+/// A record or a note on work under way is a few hundred bytes; more is none of ours.
+const MAX_RECORD_BYTES: u64 = 64 * 1024;
+
+/// The longest name of an image: it becomes a file name with an extension.
+pub const MAX_NAME_CHARS: usize = 64;
+
+const RECORD_EXTENSION: &str = "json";
+const CHANGING_EXTENSION: &str = "changing";
+
+/// The image store of a connection.
+pub struct ImageStore<'a> {
+    driver: &'a dyn Driver,
+    worker: Worker,
+}
+
+/// An image in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredImage {
+    /// Its name, without an extension.
+    pub name: String,
+    /// Absolute path on the host.
+    pub path: String,
+    /// Its format.
+    pub format: DiskFormat,
+    /// Size of the disk that the guest sees, in bytes.
+    pub virtual_size_bytes: u64,
+    /// Size of the file, in bytes.
+    pub size_bytes: u64,
+    /// SHA-256 of the file, in hex.
+    pub sha256: String,
+    /// When it was added, in seconds since 1970.
+    pub added_at_seconds: u64,
+}
+
+/// Whether an image is what it was when it was added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verification {
+    /// It is.
+    Intact,
+    /// It is not; the SHA-256 that it has now.
+    Changed(String),
+}
+
+/// Why the store did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// libvirt, or the copying.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// The name would not do as a file name.
+    #[error(
+        "`{0}` is no name for an image: letters, digits, `_`, `-` and `.`, at most {MAX_NAME_CHARS}, the first a letter or digit"
+    )]
+    Name(String),
+    /// There is one of that name.
+    #[error("the store has an image `{0}` already")]
+    Exists(String),
+    /// There is a file in the way that the store did not make.
+    #[error("the store's folder has a file `{0}` that vnflab did not put there")]
+    Foreign(String),
+    /// There is none.
+    #[error("the store has no image `{0}`")]
+    Missing(String),
+    /// Another process is adding or removing it, or was broken off on another machine.
+    #[error("`{0}` is being added or removed by another process")]
+    Busy(String),
+    /// The source cannot be read or is no image.
+    #[error("cannot add `{path}`: {source}")]
+    Source {
+        /// The file.
+        path: String,
+        /// Why.
+        source: ProbeError,
+    },
+    /// The source lies on another file, which would have to be added with it.
+    #[error(
+        "`{path}` is only what differs from `{backing}`: convert it with `qemu-img convert` first"
+    )]
+    Backing {
+        /// The file.
+        path: String,
+        /// What it lies on.
+        backing: String,
+    },
+    /// Disks lie on it.
+    #[error("the image `{name}` is in use by {}", users.join(", "))]
+    InUse {
+        /// The image.
+        name: String,
+        /// What uses it.
+        users: Vec<String>,
+    },
+}
+
+impl StoreError {
+    /// What to do about it, where something is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Driver(error) => error.hint().map(str::to_owned),
+            Self::Exists(name) => Some(format!("`vnflab image rm {name}` removes it")),
+            Self::Busy(name) => Some(format!(
+                "if nobody does any more, `vnflab image rm {name}` clears what is left"
+            )),
+            Self::InUse { .. } => Some("`vnflab down` the labs that use it".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// The record of an image, as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Record {
+    version: u32,
+    file: String,
+    format: String,
+    virtual_size_bytes: u64,
+    size_bytes: u64,
+    sha256: String,
+    added_at_seconds: u64,
+}
+
+/// A note on work under way, as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Changing {
+    file: String,
+    worker: Worker,
+}
+
+/// A process, named for good: a machine since its boot, a number, and when it started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Worker {
+    boot: String,
+    process: u32,
+    started_ticks: u64,
+}
+
+impl Worker {
+    /// This process.
+    pub fn this_process() -> Self {
+        let process = std::process::id();
+        Self {
+            boot: boot_id(),
+            process,
+            started_ticks: host::process_start_ticks(process).unwrap_or_default(),
+        }
+    }
+
+    /// Whether it is gone for sure.
+    fn is_gone(&self) -> bool {
+        self.boot == boot_id()
+            && host::process_start_ticks(self.process) != Some(self.started_ticks)
+    }
+}
+
+/// Names this machine since its boot.
+fn boot_id() -> String {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.trim().to_owned()
+}
+
+/// The files of the pool, by name.
+type Files = BTreeMap<String, String>;
+
+impl<'a> ImageStore<'a> {
+    /// The store of a connection.
+    pub fn new(driver: &'a dyn Driver) -> Self {
+        Self::of_worker(driver, Worker::this_process())
+    }
+
+    /// The same, working in the name of another process; for tests of what it leaves behind.
+    pub fn of_worker(driver: &'a dyn Driver, worker: Worker) -> Self {
+        Self { driver, worker }
+    }
+
+    /// All images, by name.
+    ///
+    /// # Errors
+    ///
+    /// When libvirt does not answer.
+    pub fn list(&self) -> Result<Vec<StoredImage>, StoreError> {
+        let files = self.files()?;
+        self.clear_leftovers(&files)?;
+        let mut images = Vec::new();
+        for name in files.keys().filter_map(|file| stem(file, RECORD_EXTENSION)) {
+            images.extend(self.image(&files, name)?);
+        }
+        Ok(images)
+    }
+
+    /// The image of a name.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn find(&self, name: &str) -> Result<StoredImage, StoreError> {
+        self.image(&self.files()?, name)?
+            .ok_or_else(|| StoreError::Missing(name.to_owned()))
+    }
+
+    /// Copies an image into the store; the source stays as it is. Without a name it gets that of
+    /// the file. `progress` is given the bytes that are done and the bytes of all.
+    ///
+    /// # Errors
+    ///
+    /// When there is one of that name, or the file is no image that stands on its own.
+    pub fn add(
+        &self,
+        source: &Path,
+        name: Option<&str>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<StoredImage, StoreError> {
+        let path = || source.display().to_string();
+        let unreadable = |error: io::Error| StoreError::Source {
+            path: path(),
+            source: error.into(),
+        };
+        let stem_of_source = source.file_stem().and_then(|stem| stem.to_str());
+        let name = name.or(stem_of_source).unwrap_or_default();
+        require_name(name)?;
+        let mut file = File::open(source).map_err(unreadable)?;
+        let header = probe(&mut file).map_err(|source| StoreError::Source {
+            path: path(),
+            source,
+        })?;
+        if let Some(backing) = header.backing {
+            return Err(StoreError::Backing {
+                path: path(),
+                backing,
+            });
+        }
+        io::Seek::rewind(&mut file).map_err(unreadable)?;
+        let size_bytes = file.metadata().map_err(unreadable)?.len();
+
+        self.driver.ensure_pools()?;
+        self.clear_leftovers(&self.files()?)?;
+        let target = format!("{name}.{}", header.format.word());
+        self.require_free(name)?;
+        self.begin(name, &target)?;
+        let mut hashed = Hashing::new(file);
+        self.driver
+            .store_file(&target, size_bytes, &mut hashed, &mut |done| {
+                progress(done, size_bytes);
+            })?;
+        let record = Record {
+            version: RECORD_VERSION,
+            file: target,
+            format: header.format.word().to_owned(),
+            virtual_size_bytes: header.virtual_size_bytes,
+            size_bytes,
+            sha256: hashed.digest(),
+            added_at_seconds: seconds_now(),
+        };
+        self.write_json(&format!("{name}.{RECORD_EXTENSION}"), &record)?;
+        self.end(name)?;
+        self.find(name)
+    }
+
+    /// Removes an image, or what a broken `add` or `remove` of that name left.
+    ///
+    /// # Errors
+    ///
+    /// When there is nothing of that name, or a disk lies on it.
+    pub fn remove(&self, name: &str) -> Result<(), StoreError> {
+        require_name(name)?;
+        let files = self.files()?;
+        let changing = self.changing(&files, name)?;
+        let Some(image) = self.image(&files, name)? else {
+            return match changing {
+                Some(changing) => self.clear(name, changing.as_ref()),
+                None => Err(StoreError::Missing(name.to_owned())),
+            };
+        };
+        let users: Vec<String> = self
+            .driver
+            .image_users()?
+            .into_iter()
+            .filter(|user| user.image_path == image.path)
+            .map(|user| user.user)
+            .collect();
+        if !users.is_empty() {
+            return Err(StoreError::InUse {
+                name: name.to_owned(),
+                users,
+            });
+        }
+        let file = format!("{name}.{}", image.format.word());
+        if changing.is_some() {
+            self.end(name)?;
+        }
+        self.begin(name, &file)?;
+        self.driver
+            .delete_stored_file(&format!("{name}.{RECORD_EXTENSION}"))?;
+        self.driver.delete_stored_file(&file)?;
+        self.end(name)
+    }
+
+    /// Reads a whole image and compares its SHA-256 with the recorded one. `progress` is given
+    /// the bytes that are done and the bytes of all.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or it cannot be read.
+    pub fn verify(
+        &self,
+        name: &str,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Verification, StoreError> {
+        let image = self.find(name)?;
+        let file = format!("{name}.{}", image.format.word());
+        let mut sink = HashingSink {
+            hasher: Sha256::new(),
+            done: 0,
+            on_progress: &mut |done| progress(done, image.size_bytes),
+        };
+        self.driver.read_stored_file(&file, None, &mut sink)?;
+        let found = hex(&sink.hasher.finalize());
+        Ok(match found == image.sha256 {
+            true => Verification::Intact,
+            false => Verification::Changed(found),
+        })
+    }
+
+    /// What the checks have to know of an image that a lab names. A path is meant from the lab's
+    /// folder; without a folder only absolute paths are found.
+    ///
+    /// # Errors
+    ///
+    /// When libvirt does not answer. All that is wrong with the image itself is in the fact.
+    pub fn fact(
+        &self,
+        image: &ImageSpec,
+        folder: &Path,
+        host: &Host,
+    ) -> Result<ImageFact, DriverError> {
+        match image {
+            ImageSpec::Stored(name) => self.fact_of_stored(name),
+            ImageSpec::Path(path) => Ok(fact_of_file(&folder.join(path), host)),
+        }
+    }
+
+    fn fact_of_stored(&self, name: &str) -> Result<ImageFact, DriverError> {
+        let files = self.files()?;
+        // `frr` and `frr.qcow2` are the same image.
+        let stem = named_format(name).and_then(|format| stem(name, format.word()));
+        let name = stem.unwrap_or(name);
+        if let Some(image) = self.image(&files, name)? {
+            return Ok(ImageFact::Present(ImageDetails {
+                path: image.path,
+                format: image.format,
+                named_format: None,
+                virtual_size_bytes: image.virtual_size_bytes,
+                backing: None,
+            }));
+        }
+        let file = files.keys().find(|file| {
+            named_format(file)
+                .is_some_and(|format| file.strip_suffix(format.word()) == Some(&format!("{name}.")))
+        });
+        Ok(match file {
+            Some(file) => ImageFact::Unreadable(format!(
+                "the store's folder has `{file}`, but not through `vnflab image add`"
+            )),
+            None => ImageFact::Missing(vec![format!("`{name}` in the image store")]),
+        })
+    }
+
+    fn files(&self) -> Result<Files, DriverError> {
+        let files = self.driver.stored_files()?;
+        Ok(files
+            .into_iter()
+            .map(|file| (file.name, file.path))
+            .collect())
+    }
+
+    /// The image of a name, if its record can be read and its file is there.
+    fn image(&self, files: &Files, name: &str) -> Result<Option<StoredImage>, DriverError> {
+        let record = format!("{name}.{RECORD_EXTENSION}");
+        let Some(record) = self.read_json::<Record>(files, &record)?.flatten() else {
+            return Ok(None);
+        };
+        let format = super::probe::FORMATS
+            .into_iter()
+            .find(|format| format.word() == record.format);
+        let (Some(format), Some(path)) = (format, files.get(&record.file)) else {
+            return Ok(None);
+        };
+        if record.version != RECORD_VERSION || record.file != format!("{name}.{}", format.word()) {
+            return Ok(None);
+        }
+        Ok(Some(StoredImage {
+            name: name.to_owned(),
+            path: path.clone(),
+            format,
+            virtual_size_bytes: record.virtual_size_bytes,
+            size_bytes: record.size_bytes,
+            sha256: record.sha256,
+            added_at_seconds: record.added_at_seconds,
+        }))
+    }
+
+    /// The note on work under way: `None` without one, `Some(None)` for one that cannot be read.
+    fn changing(&self, files: &Files, name: &str) -> Result<Option<Option<Changing>>, DriverError> {
+        self.read_json(files, &format!("{name}.{CHANGING_EXTENSION}"))
+    }
+
+    fn clear_leftovers(&self, files: &Files) -> Result<(), StoreError> {
+        for name in files
+            .keys()
+            .filter_map(|file| stem(file, CHANGING_EXTENSION))
+        {
+            let Some(changing) = self.changing(files, name)? else {
+                continue;
+            };
+            // A note that is half written says of nobody that he is gone; `remove` clears it.
+            let Some(changing) = changing.filter(|changing| changing.worker.is_gone()) else {
+                continue;
+            };
+            match self.image(files, name)? {
+                Some(_) => self.end(name)?,
+                None => self.clear(name, Some(&changing))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes what is left of a name that has no record that can be read.
+    fn clear(&self, name: &str, changing: Option<&Changing>) -> Result<(), StoreError> {
+        self.driver
+            .delete_stored_file(&format!("{name}.{RECORD_EXTENSION}"))?;
+        let file = changing.map(|changing| changing.file.as_str());
+        // Whatever the note says, only a file of this name's own is deleted.
+        let own = |file: &&str| {
+            named_format(file).is_some_and(|format| stem(file, format.word()) == Some(name))
+        };
+        if let Some(file) = file.filter(own) {
+            self.driver.delete_stored_file(file)?;
+        }
+        self.end(name)
+    }
+
+    fn require_free(&self, name: &str) -> Result<(), StoreError> {
+        let files = self.files()?;
+        if self.changing(&files, name)?.is_some() {
+            return Err(StoreError::Busy(name.to_owned()));
+        }
+        if self.image(&files, name)?.is_some() {
+            return Err(StoreError::Exists(name.to_owned()));
+        }
+        let extensions = super::probe::FORMATS.map(DiskFormat::word);
+        let in_the_way = extensions
+            .into_iter()
+            .chain([RECORD_EXTENSION])
+            .map(|extension| format!("{name}.{extension}"))
+            .find(|file| files.contains_key(file));
+        match in_the_way {
+            Some(file) => Err(StoreError::Foreign(file)),
+            None => Ok(()),
+        }
+    }
+
+    fn begin(&self, name: &str, file: &str) -> Result<(), StoreError> {
+        let changing = Changing {
+            file: file.to_owned(),
+            worker: self.worker.clone(),
+        };
+        match self.write_json(&format!("{name}.{CHANGING_EXTENSION}"), &changing) {
+            Err(DriverError::Exists { .. }) => Err(StoreError::Busy(name.to_owned())),
+            other => Ok(other?),
+        }
+    }
+
+    fn end(&self, name: &str) -> Result<(), StoreError> {
+        let file = format!("{name}.{CHANGING_EXTENSION}");
+        Ok(self.driver.delete_stored_file(&file)?)
+    }
+
+    /// A JSON file of ours: `None` when there is none, `Some(None)` when it cannot be read.
+    fn read_json<T: serde::de::DeserializeOwned>(
+        &self,
+        files: &Files,
+        file: &str,
+    ) -> Result<Option<Option<T>>, DriverError> {
+        if !files.contains_key(file) {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        match self
+            .driver
+            .read_stored_file(file, Some(MAX_RECORD_BYTES), &mut bytes)
+        {
+            Ok(()) => Ok(Some(serde_json::from_slice(&bytes).ok())),
+            // It went in the meantime.
+            Err(DriverError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn write_json(&self, file: &str, value: &impl Serialize) -> Result<(), DriverError> {
+        let bytes = serde_json::to_vec(value).expect("string keys, no foreign types");
+        let size = bytes.len() as u64;
+        self.driver
+            .store_file(file, size, &mut bytes.as_slice(), &mut |_| {})
+    }
+}
+
+/// `frr` of `frr.qcow2`.
+fn stem<'f>(file: &'f str, extension: &str) -> Option<&'f str> {
+    file.strip_suffix(extension)?.strip_suffix('.')
+}
+
+fn require_name(name: &str) -> Result<(), StoreError> {
+    let first_is_plain = name.starts_with(|first: char| first.is_ascii_alphanumeric());
+    let all_are_plain = name
+        .chars()
+        .all(|one| one.is_ascii_alphanumeric() || "_-.".contains(one));
+    match first_is_plain && all_are_plain && name.len() <= MAX_NAME_CHARS {
+        true => Ok(()),
+        false => Err(StoreError::Name(name.to_owned())),
+    }
+}
+
+/// What is known of an image that a lab uses where it lies.
+fn fact_of_file(path: &Path, host: &Host) -> ImageFact {
+    let text = path.display().to_string();
+    if host.locality == Locality::Remote {
+        return ImageFact::Unreadable(format!(
+            "`{text}` is a file of this machine, but the VMs run on another: `vnflab image add` copies it there"
+        ));
+    }
+    let path = match std::fs::canonicalize(path) {
+        Ok(path) => path,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return ImageFact::Missing(vec![text]);
+        }
+        Err(error) => return ImageFact::Unreadable(error.to_string()),
+    };
+    if let Some(trouble) = file_trouble(&path, host.scope) {
+        return ImageFact::Unreadable(match trouble {
+            FileTrouble::ClosedFolder(folder) => format!(
+                "QEMU may not pass through `{0}`: `chmod o+x {0}`, or copy the image with `vnflab image add`",
+                folder.display()
+            ),
+            FileTrouble::ClosedFile => format!(
+                "QEMU may not read it: `chmod o+r {}`, or copy it with `vnflab image add`",
+                path.display()
+            ),
+            FileTrouble::NoFile => "it is no file".to_owned(),
+        });
+    }
+    let probed = File::open(&path)
+        .map_err(ProbeError::from)
+        .and_then(|mut file| probe(&mut file));
+    match probed {
+        Ok(header) => ImageFact::Present(ImageDetails {
+            named_format: path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .and_then(named_format),
+            path: path.display().to_string(),
+            format: header.format,
+            virtual_size_bytes: header.virtual_size_bytes,
+            // Only what stands on its own is ever in the store.
+            backing: header.backing.map(|file| (file, BackingPlace::Elsewhere)),
+        }),
+        Err(error) => ImageFact::Unreadable(error.to_string()),
+    }
+}
+
+fn seconds_now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map(|since| since.as_secs()).unwrap_or_default()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Hashes what is read through it.
+struct Hashing<R> {
+    inner: R,
+    hasher: Sha256,
+}
+
+impl<R> Hashing<R> {
+    fn new(inner: R) -> Self {
+        let hasher = Sha256::new();
+        Self { inner, hasher }
+    }
+
+    fn digest(self) -> String {
+        hex(&self.hasher.finalize())
+    }
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+/// Hashes what is written to it.
+struct HashingSink<'a> {
+    hasher: Sha256,
+    done: u64,
+    on_progress: &'a mut dyn FnMut(u64),
+}
+
+impl Write for HashingSink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.hasher.update(bytes);
+        self.done += bytes.len() as u64;
+        (self.on_progress)(self.done);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
