@@ -26,9 +26,10 @@ use vnflab_model::plan::{Plan, Step, StepId};
 
 /// Steps done at the same time.
 ///
-/// Starting a VM is mostly waiting for libvirt and QEMU, so there are more than a host has CPUs.
-/// With eight, four VMs start in one go; with sixteen nothing was gained on two CPUs.
-pub const MAX_WORKERS: usize = 8;
+/// Starting a VM is mostly waiting for libvirt and QEMU, so there are more than a small host has
+/// CPUs. libvirt serves at most five requests of a connection at a time (`max_client_requests` in
+/// its daemon's configuration) and lets all further ones wait, keep-alive answers too.
+pub const MAX_WORKERS: usize = 5;
 
 /// What does a step.
 pub trait Perform: Sync {
