@@ -88,6 +88,13 @@ pub(crate) enum Command {
     Ssh(SshArgs),
     /// List the kinds of nodes, or show one
     Kinds(KindsArgs),
+    /// Manage disk images
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        disable_help_subcommand = true
+    )]
+    Image(ImageCommand),
     /// Say what this host lacks, and the command that mends it
     Doctor,
     /// Explain a code of an error, warning or doctor's check
@@ -254,6 +261,51 @@ pub(crate) struct KindsArgs {
     /// Print the JSON schema of kind files
     #[arg(long, conflicts_with = "name")]
     pub(crate) schema: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImageCommand {
+    /// List the images of the store
+    Ls,
+    /// Copy an image into the store; the file itself stays as it is
+    Add(ImageAddArgs),
+    /// Remove images that no node uses
+    Rm(ImageNamesArgs),
+    /// Build one of our own images
+    Build(ImageBuildArgs),
+    /// Compare images with their checksums
+    Verify(ImageVerifyArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImageAddArgs {
+    /// Disk image: qcow2, raw, vmdk, vdi or vhdx
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Name in the store [default: the file's own]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImageNamesArgs {
+    /// Images of the store
+    #[arg(required = true, value_name = "NAME", add = ArgValueCompleter::new(complete::images))]
+    pub(crate) names: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImageBuildArgs {
+    /// The image
+    #[arg(value_name = "NAME", value_parser = ["frr"])]
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImageVerifyArgs {
+    /// Images of the store [default: all]
+    #[arg(value_name = "NAME", add = ArgValueCompleter::new(complete::images))]
+    pub(crate) names: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use vnflab_engine::driver::Driver;
 use vnflab_engine::driver::libvirt::{LibvirtDriver, default_uri};
+use vnflab_engine::image::store::ImageStore;
 use vnflab_model::kind::Catalogue;
 use vnflab_model::observed::Observed;
 
@@ -48,16 +49,27 @@ pub(crate) fn labs(current: &OsStr) -> Vec<CompletionCandidate> {
     candidates(current, labs.into_iter().map(|lab| (lab, None)))
 }
 
-/// What exists, where that can be seen at once: a session's libvirt that does not run has no
-/// nodes that run, and asking would start it.
+/// Images of the store.
+pub(crate) fn images(current: &OsStr) -> Vec<CompletionCandidate> {
+    let images = connect().and_then(|driver| ImageStore::new(&driver).list().ok());
+    let images = images.unwrap_or_default().into_iter();
+    candidates(current, images.map(|image| (image.name, None)))
+}
+
+/// What exists.
 fn observe() -> Option<Observed> {
+    connect()?.observe().ok()
+}
+
+/// A connection that costs nothing: a session's libvirt that does not run has no nodes that run,
+/// and asking would start it.
+fn connect() -> Option<LibvirtDriver> {
     let connect = std::env::var(CONNECT_VARIABLE).ok();
     let is_session = connect.as_deref().unwrap_or_else(|| default_uri()) == "qemu:///session";
     if is_session && !session_listens() {
         return None;
     }
-    let driver = LibvirtDriver::connect(connect.as_deref()).ok()?;
-    driver.observe().ok()
+    LibvirtDriver::connect(connect.as_deref()).ok()
 }
 
 fn session_listens() -> bool {

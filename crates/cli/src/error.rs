@@ -125,7 +125,7 @@ impl CommandError {
     ) -> Self {
         let error = Self::new(ErrorKind::NotFound, format!("there is no {noun} `{name}`"));
         match vnflab_model::diagnostic::nearest(name, known) {
-            Some(nearest) => error.hint(format!("`{nearest}` is the nearest name.")),
+            Some(nearest) => error.hint(format!("Did you mean `{nearest}`?")),
             None => error,
         }
     }

@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(ambiguous.hints, ["Write one of `a.r1`, `b.r1`."]);
         let unknown = name(None, "r3").unwrap_err();
         assert_eq!(unknown.kind, ErrorKind::NotFound);
-        assert!(unknown.hints[0].contains("is the nearest name"));
+        assert!(unknown.hints[0].contains("Did you mean"));
         assert!(name(None, "a.r9").is_err());
     }
 

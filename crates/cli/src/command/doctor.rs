@@ -1,5 +1,6 @@
 //! `vnflab doctor`: what this host lacks, and the command that mends it.
 
+use super::image::OWN_IMAGE;
 use crate::cli::Global;
 use crate::error::{CommandError, ErrorKind};
 use crate::render::{self, Screen};
@@ -7,9 +8,7 @@ use vnflab_engine::doctor::facts::{Connection, Facts};
 use vnflab_engine::doctor::{self, Presence};
 use vnflab_engine::driver::Driver;
 use vnflab_engine::driver::libvirt::{LibvirtDriver, default_uri};
-
-/// Our own image's file in the store.
-const OWN_IMAGE_FILE: &str = "frr.qcow2";
+use vnflab_engine::image::store::{ImageStore, StoreError};
 
 pub(super) fn run(global: &Global, screen: &Screen) -> Result<(), CommandError> {
     let facts = Facts::observe(look(global.connect.as_deref()));
@@ -42,9 +41,9 @@ fn look(uri: Option<&str>) -> Connection {
 
 /// Whether the store has our own image.
 fn own_image(driver: &dyn Driver) -> Option<Presence> {
-    let files = driver.stored_files().ok()?;
-    match files.iter().any(|file| file.name == OWN_IMAGE_FILE) {
-        true => Some(Presence::Present),
-        false => Some(Presence::Absent),
+    match ImageStore::new(driver).find(OWN_IMAGE) {
+        Ok(_) => Some(Presence::Present),
+        Err(StoreError::Missing(_)) => Some(Presence::Absent),
+        Err(_) => None,
     }
 }

@@ -94,7 +94,7 @@ pub(super) fn unknown_node(blueprint: &Blueprint, name: &str) -> CommandError {
     let error = CommandError::new(ErrorKind::NotFound, message);
     let known = blueprint.nodes.iter().map(|node| node.node.as_str());
     match nearest(name, known) {
-        Some(nearest) => error.hint(format!("`{nearest}` is the nearest name.")),
+        Some(nearest) => error.hint(format!("Did you mean `{nearest}`?")),
         None => error,
     }
 }

@@ -9,6 +9,7 @@ mod docs;
 mod doctor;
 mod down;
 pub(crate) mod explain;
+mod image;
 mod kinds;
 mod lab;
 mod links;
@@ -42,6 +43,7 @@ pub(crate) fn run(cli: &Cli, screen: &Screen) -> Result<ExitCode, CommandError> 
         Command::Console(arguments) => console::run(global, arguments, screen),
         Command::Ssh(arguments) => ssh::run(global, arguments),
         Command::Kinds(arguments) => kinds::run(global, arguments, screen),
+        Command::Image(arguments) => image::run(global, arguments, screen),
         Command::Doctor => doctor::run(global, screen),
         Command::Explain(arguments) => explain::run(arguments, screen),
         Command::Xml(arguments) => xml::run(global, arguments, screen),

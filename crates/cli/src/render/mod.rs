@@ -8,6 +8,7 @@ pub(crate) mod check;
 pub(crate) mod diagnostic;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod images;
 pub(crate) mod kinds;
 pub(crate) mod links;
 mod paint;

@@ -61,6 +61,15 @@ impl Progress {
         }
     }
 
+    /// As [`Progress::begin`], for long stages: elsewhere than on a terminal, their beginning has
+    /// a line of its own.
+    pub(crate) fn stage(&mut self, subject: &str, what: &str) {
+        match self.form {
+            Form::Plain => self.line(&format!("{subject}: {what}")),
+            Form::Terminal { .. } | Form::Quiet => self.begin(subject, what),
+        }
+    }
+
     /// It is done.
     pub(crate) fn done(&mut self, subject: &str, what: &str, elapsed: Duration) {
         match &mut self.form {

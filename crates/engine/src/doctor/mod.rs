@@ -157,8 +157,7 @@ fn libvirt(facts: &Facts) -> Finding {
     match &facts.host {
         Ok(host) => Finding::new(LIBVIRT, Verdict::Good, format!("{} answers", host.uri)),
         Err(reason) => {
-            let detail = format!("{} does not answer: {reason}", facts.uri);
-            let finding = Finding::new(LIBVIRT, Verdict::Failure, detail);
+            let finding = Finding::new(LIBVIRT, Verdict::Failure, reason);
             if !is_local_uri(&facts.uri) {
                 return finding;
             }

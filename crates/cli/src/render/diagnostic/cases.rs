@@ -180,7 +180,7 @@ fn mistakes_as_json_have_their_places() {
     assert_eq!(first["code"], "L0204");
     assert_eq!(first["severity"], "error");
     assert_eq!((&first["line"], &first["column"]), (&3.into(), &14.into()));
-    assert_eq!(first["end_column"], 17);
+    assert_eq!(first["end-column"], 17);
     assert_eq!(first["labels"][0]["text"], "not known");
 }
 

@@ -213,6 +213,7 @@ pub(crate) struct DiagnosticJson<'a> {
 
 /// Lines and columns count from 1, columns in characters; the end lies behind the last one.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
 struct PlaceJson<'a> {
     path: &'a str,
     line: usize,

@@ -1,0 +1,205 @@
+//! Disk images of the store.
+
+use super::table::{Cell, Table};
+use super::{Format, Screen, time};
+use crate::error::CommandError;
+use serde::Serialize;
+use std::time::Duration;
+use vnflab_engine::image::store::{StoredImage, Verification};
+use vnflab_imagebuild::{BuiltImage, Step};
+
+const MIB: u64 = 1024 * 1024;
+
+/// Letters of a checksum that tell images apart at a glance.
+const SHORT_DIGEST: usize = 12;
+
+/// An image that was compared with its checksum.
+pub(crate) struct Verified {
+    /// Its name.
+    pub(crate) name: String,
+    /// How it is.
+    pub(crate) verification: Verification,
+}
+
+/// All of them.
+pub(crate) fn list(screen: &Screen, images: &[StoredImage]) -> Result<(), CommandError> {
+    if screen.format() == Format::Json {
+        let images = images.iter().map(ImageJson::new).collect();
+        return screen.json("images", ImagesJson { images });
+    }
+    if images.is_empty() {
+        screen.say("There are no images; `vnflab image build frr` makes our own.");
+        return Ok(());
+    }
+    let heads = ["NAME", "FORMAT", "SIZE", "DISK", "SHA-256", "PATH"];
+    let mut table = Table::new(screen.out, &heads).right(2).right(3);
+    for image in images {
+        table.row([
+            Cell::plain(&image.name),
+            Cell::plain(image.format.word()),
+            Cell::plain(mib(image.size_bytes)),
+            Cell::plain(mib(image.virtual_size_bytes)),
+            Cell::plain(image.sha256.get(..SHORT_DIGEST).unwrap_or(&image.sha256)),
+            Cell::plain(&image.path),
+        ]);
+    }
+    screen.write(&table.text())
+}
+
+/// An image that was added.
+pub(crate) fn added(screen: &Screen, image: &StoredImage) -> Result<(), CommandError> {
+    if screen.format() == Format::Json {
+        return screen.json("image", ImageJson::new(image));
+    }
+    let size = mib(image.size_bytes);
+    screen.say(&format!("`{}` is in the store ({size}).", image.name));
+    Ok(())
+}
+
+/// An image that was built.
+pub(crate) fn built(
+    screen: &Screen,
+    image: &StoredImage,
+    built: &BuiltImage,
+    elapsed: Duration,
+) -> Result<(), CommandError> {
+    if screen.format() == Format::Json {
+        let packages = built
+            .packages
+            .iter()
+            .map(|package| PackageJson {
+                name: &package.name,
+                version: &package.version,
+            })
+            .collect();
+        return screen.json(
+            "image-build",
+            BuildJson {
+                image: ImageJson::new(image),
+                kernel_version: &built.kernel_version,
+                packages,
+                elapsed_seconds: elapsed.as_secs_f64(),
+            },
+        );
+    }
+    screen.say(&format!(
+        "`{}` is in the store: {}, Linux {}, {} packages, built in {}.",
+        image.name,
+        mib(image.size_bytes),
+        built.kernel_version,
+        built.packages.len(),
+        time::fine(elapsed)
+    ));
+    Ok(())
+}
+
+/// What a build is doing.
+pub(crate) fn step(step: &Step) -> String {
+    match step {
+        Step::WaitForOtherBuild => "waits for another build".to_owned(),
+        Step::RefreshIndexes => "fetches package indexes".to_owned(),
+        Step::Download { packages, bytes } => {
+            format!("fetches {packages} packages ({})", mib(*bytes))
+        }
+        Step::Unpack => "unpacks the packages".to_owned(),
+        Step::Kernel => "picks the kernel's modules".to_owned(),
+        Step::Disk => "writes the disk".to_owned(),
+        Step::Compress => "compresses the disk".to_owned(),
+        _ => "works on".to_owned(),
+    }
+}
+
+/// Images that were compared with their checksums.
+pub(crate) fn verified(screen: &Screen, verified: &[Verified]) -> Result<(), CommandError> {
+    if screen.format() == Format::Json {
+        let images = verified.iter().map(VerifiedJson::new).collect();
+        return screen.json("image-verify", VerifyJson { images });
+    }
+    let mut table = Table::new(screen.out, &["NAME", "STATE"]);
+    for one in verified {
+        let state = match one.verification {
+            Verification::Intact => screen.out.good("intact"),
+            Verification::Changed(_) => screen.out.error("changed"),
+        };
+        table.row([Cell::plain(&one.name), Cell::painted(state)]);
+    }
+    screen.write(&table.text())
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(MIB))
+}
+
+#[derive(Serialize)]
+struct ImagesJson<'a> {
+    images: Vec<ImageJson<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct ImageJson<'a> {
+    name: &'a str,
+    format: &'static str,
+    path: &'a str,
+    size_bytes: u64,
+    virtual_size_bytes: u64,
+    sha256: &'a str,
+    added_at_seconds: u64,
+}
+
+impl<'a> ImageJson<'a> {
+    fn new(image: &'a StoredImage) -> Self {
+        Self {
+            name: &image.name,
+            format: image.format.word(),
+            path: &image.path,
+            size_bytes: image.size_bytes,
+            virtual_size_bytes: image.virtual_size_bytes,
+            sha256: &image.sha256,
+            added_at_seconds: image.added_at_seconds,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct BuildJson<'a> {
+    image: ImageJson<'a>,
+    kernel_version: &'a str,
+    packages: Vec<PackageJson<'a>>,
+    elapsed_seconds: f64,
+}
+
+#[derive(Serialize)]
+struct PackageJson<'a> {
+    name: &'a str,
+    version: &'a str,
+}
+
+#[derive(Serialize)]
+struct VerifyJson<'a> {
+    images: Vec<VerifiedJson<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct VerifiedJson<'a> {
+    name: &'a str,
+    intact: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found_sha256: Option<&'a str>,
+}
+
+impl<'a> VerifiedJson<'a> {
+    fn new(verified: &'a Verified) -> Self {
+        let found_sha256 = match &verified.verification {
+            Verification::Intact => None,
+            Verification::Changed(found) => Some(found.as_str()),
+        };
+        Self {
+            name: &verified.name,
+            intact: found_sha256.is_none(),
+            found_sha256,
+        }
+    }
+}
