@@ -8,6 +8,7 @@ mod fields;
 pub mod key;
 pub mod native;
 pub mod origin;
+mod schema;
 
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics};

@@ -9,7 +9,7 @@ mod link;
 use self::keys as key;
 use super::fields::{Fields, shown, wrong_type};
 use super::key::Key;
-use super::{Format, Input, InputFile, name_from};
+use super::{Format, Input, InputFile, name_from, schema};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::Catalogue;
@@ -35,6 +35,16 @@ pub const FORMAT: Format = Format {
 /// Most bytes that inline configurations may come to when defaults and aliases repeat them for
 /// every node.
 const INLINE_LIMIT: usize = 64 * 1024 * 1024;
+
+/// The JSON schema of a lab file, for editors.
+pub fn json_schema() -> serde_json::Value {
+    schema::json_schema(&key::LAB, "vnflab lab file")
+}
+
+/// The keys of a lab file as Markdown, one section a mapping.
+pub fn reference() -> String {
+    schema::markdown(&key::LAB)
+}
 
 fn read(sources: &Sources, input: &Input, catalogue: &Catalogue) -> (Option<LabSpec>, Diagnostics) {
     let Some(file) = input.files.first() else {
@@ -426,5 +436,87 @@ fn default_name(input: &Input, file: &InputFile) -> String {
     match file.stem() {
         "lab" => name_from(&input.folder_name),
         stem => name_from(stem),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::key::Table;
+
+    /// Each table, and a lab with one of its mappings at `@`.
+    const PLACES: &[(&Table, &str)] = &[
+        (&key::LAB, "@\n"),
+        (&key::TOPOLOGY_TABLE, "topology: {@}\n"),
+        (&key::SHARED, "defaults: {@}\n"),
+        (&key::OF_KIND, "kinds: {frr: {@}}\n"),
+        (&key::NODE, "nodes: {r3: {@}}\n"),
+        (
+            &key::CONFIG,
+            "nodes: {r3: {kind: frr, startup-config: {@}}}\n",
+        ),
+        (&key::LINK, "links: [{@}]\n"),
+        (&key::ENDPOINT, "links: [{endpoints: [{@}, \"r2:eth1\"]}]\n"),
+        (&key::MANAGEMENT, "mgmt: {@}\n"),
+        (&key::POOLS, "addressing: {@}\n"),
+        (&key::CONSOLES, "console: {@}\n"),
+    ];
+
+    fn mistakes(text: &str) -> Diagnostics {
+        let mut sources = Sources::default();
+        let source = sources.add("lab.yaml", text);
+        let input = Input {
+            files: vec![InputFile {
+                source,
+                path: "lab.yaml".to_owned(),
+            }],
+            ..Input::default()
+        };
+        read(&sources, &input, &Catalogue::embedded()).1
+    }
+
+    /// The mistakes that concern the value of the key at `@`.
+    fn mistakes_of(template: &str, key: &Key, value: &str) -> usize {
+        let before = template.find('@').unwrap() + key.name.len() + 2;
+        let text = template.replace('@', &format!("{}: {value}", key.name));
+        let range = before..before + value.len();
+        mistakes(&text)
+            .iter()
+            .filter_map(|one| one.primary.as_ref())
+            .filter(|label| range.contains(&(label.span.start as usize)))
+            .count()
+    }
+
+    #[test]
+    fn every_key_takes_its_example_and_is_looked_at() {
+        for (table, template) in PLACES {
+            for key in table.keys {
+                assert_eq!(
+                    mistakes_of(template, key, key.example),
+                    0,
+                    "{}: {}",
+                    table.title,
+                    key.name
+                );
+                let wrong = match key.form {
+                    crate::format::key::Form::Links(_) => "{x: [y]}",
+                    _ => "[[x]]",
+                };
+                assert_ne!(
+                    mistakes_of(template, key, wrong),
+                    0,
+                    "{}: {}",
+                    table.title,
+                    key.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_table_is_tried() {
+        let schema = json_schema();
+        let tables = schema["$defs"].as_object().unwrap().len() + 1;
+        assert_eq!(tables, PLACES.len());
     }
 }

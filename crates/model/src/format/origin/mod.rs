@@ -10,7 +10,7 @@ mod pairing;
 
 use self::keys as key;
 use super::fields::{Fields, wrong_type};
-use super::{Format, Input, InputFile, first_place, name_from};
+use super::{Format, Input, InputFile, first_place, name_from, schema};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::{Catalogue, Kind, MediaForm};
@@ -32,6 +32,11 @@ pub const FORMAT: Format = Format {
     },
     read,
 };
+
+/// The keys of a node file as Markdown, one section a mapping.
+pub fn reference() -> String {
+    schema::markdown(&key::NODE)
+}
 
 /// Where `vm_disk` is looked up.
 const DISK_FOLDER: &str = "files/OS";
