@@ -91,28 +91,51 @@ impl Diagnostic {
     }
 }
 
-/// All that was found, in the order of finding.
+/// Most mistakes that are kept of one lab; nobody mends more in one go, and a file made to be
+/// wrong shall not fill the memory.
+pub const DIAGNOSTIC_LIMIT: usize = 10_000;
+
+/// All that was found, in the order of finding, up to [`DIAGNOSTIC_LIMIT`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     found: Vec<Diagnostic>,
+    left_out: usize,
+    left_out_errors: usize,
 }
 
 impl Diagnostics {
     /// Adds one.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.found.push(diagnostic);
+        if self.found.len() < DIAGNOSTIC_LIMIT {
+            self.found.push(diagnostic);
+            return;
+        }
+        self.left_out += 1;
+        self.left_out_errors += usize::from(diagnostic.severity == Severity::Error);
     }
 
     /// Adds all of another list.
-    pub fn extend(&mut self, others: impl IntoIterator<Item = Diagnostic>) {
-        self.found.extend(others);
+    pub fn extend(&mut self, others: Self) {
+        self.left_out += others.left_out;
+        self.left_out_errors += others.left_out_errors;
+        for diagnostic in others.found {
+            self.push(diagnostic);
+        }
+    }
+
+    /// How many were found of a severity, whether or not they were kept.
+    pub fn count(&self, severity: Severity) -> usize {
+        let kept = self.found.iter().filter(|one| one.severity == severity);
+        kept.count()
+            + match severity {
+                Severity::Error => self.left_out_errors,
+                Severity::Warning => self.left_out - self.left_out_errors,
+            }
     }
 
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
-        self.found
-            .iter()
-            .any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.count(Severity::Error) > 0
     }
 
     /// Whether there is nothing to say.
@@ -165,6 +188,21 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mistakes_past_the_limit_are_counted() {
+        let mut found = Diagnostics::default();
+        for _ in 0..DIAGNOSTIC_LIMIT {
+            found.push(Diagnostic::warning(crate::code::IGNORED, "x"));
+        }
+        let mut more = Diagnostics::default();
+        more.push(Diagnostic::error(crate::code::SYNTAX, "y"));
+        found.extend(more);
+        assert!(found.has_errors());
+        assert_eq!(found.iter().count(), DIAGNOSTIC_LIMIT);
+        assert_eq!(found.count(Severity::Error), 1);
+        assert_eq!(found.count(Severity::Warning), DIAGNOSTIC_LIMIT);
+    }
 
     #[test]
     fn nearest_finds_a_slip_and_not_a_stranger() {

@@ -18,7 +18,7 @@ use vnflab_model::yaml::decode;
 fn corpus() -> Vec<Vec<u8>> {
     fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).expect("the folder is there") {
-            let path = entry.unwrap().path();
+            let path = entry.expect("a readable folder").path();
             if path.is_dir() {
                 collect(&path, files);
             } else if path.extension().is_some_and(|ending| ending == "yaml") {
@@ -32,7 +32,10 @@ fn corpus() -> Vec<Vec<u8>> {
     collect(&root.join("../../examples"), &mut files);
     files.sort();
     assert!(files.len() > 50);
-    files.iter().map(|file| fs::read(file).unwrap()).collect()
+    files
+        .iter()
+        .map(|file| fs::read(file).expect("a readable file"))
+        .collect()
 }
 
 /// Reads the bytes in every format, and looks at what comes out.

@@ -10,7 +10,8 @@ use crate::spec::{EndSpec, LabSpec};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// For how many unknown nodes the nearest name is looked up: each look compares with all nodes.
+/// For how many unknown nodes and interfaces the nearest name is looked up: each look compares
+/// with all that there are.
 const SUGGESTION_LIMIT: usize = 100;
 
 /// The links of a lab, and what they ask of its nodes.
@@ -150,7 +151,7 @@ struct Lookup<'a> {
     spec: &'a LabSpec,
     by_name: &'a HashMap<String, usize>,
     kinds: &'a [Option<&'a Arc<Kind>>],
-    /// How many unknown nodes still get a suggestion.
+    /// How many unknown names still get a suggestion.
     suggestions: usize,
     /// Names of interfaces that were looked up before, by kind.
     indexes: HashMap<(*const Kind, &'a str), Option<u32>>,
@@ -172,7 +173,8 @@ impl<'a> Lookup<'a> {
             .or_insert_with(|| kind.interfaces.index(name));
         match index {
             None => {
-                found.push(unknown_interface(end, kind));
+                let looks = spend(&mut self.suggestions);
+                found.push(unknown_interface(end, kind, looks));
                 None
             }
             Some(index) if index > kind.interfaces.limit => {
@@ -204,8 +206,7 @@ impl<'a> Lookup<'a> {
         )
         .at(end.node.span, "no such node");
         let known = self.spec.nodes.iter().map(|node| node.name.as_str());
-        let looks = self.suggestions > 0;
-        self.suggestions = self.suggestions.saturating_sub(1);
+        let looks = spend(&mut self.suggestions);
         match nearest(name, known.filter(|_| looks)) {
             Some(known) => diagnostic.help(format!("did you mean `{}`?", shown(known))),
             None => diagnostic.help(format!(
@@ -216,7 +217,14 @@ impl<'a> Lookup<'a> {
     }
 }
 
-fn unknown_interface(end: &EndSpec, kind: &Kind) -> Diagnostic {
+/// Takes one from a budget, if there is one left.
+fn spend(budget: &mut usize) -> bool {
+    let some = *budget > 0;
+    *budget = budget.saturating_sub(1);
+    some
+}
+
+fn unknown_interface(end: &EndSpec, kind: &Kind, looks: bool) -> Diagnostic {
     let interfaces = &kind.interfaces;
     let written = &end.interface.value;
     let diagnostic = Diagnostic::error(
@@ -236,6 +244,7 @@ fn unknown_interface(end: &EndSpec, kind: &Kind) -> Diagnostic {
             ));
     }
     let names: Vec<String> = (1..=interfaces.limit)
+        .filter(|_| looks)
         .map(|index| interfaces.name(index))
         .collect();
     let diagnostic = diagnostic.at(

@@ -48,7 +48,7 @@ pub(crate) fn text(sources: &Sources, found: &Diagnostics, paint: Paint) -> Stri
         text.push_str(&one(&renderer, &mut excerpts, diagnostic));
         text.push_str("\n\n");
     }
-    let total = found.iter().count();
+    let total = found.count(Severity::Error) + found.count(Severity::Warning);
     if total > SHOWN_LIMIT {
         text.push_str(&format!("... and {} more\n\n", total - SHOWN_LIMIT));
     }
@@ -62,7 +62,7 @@ pub(crate) fn text(sources: &Sources, found: &Diagnostics, paint: Paint) -> Stri
 /// `2 errors, 1 warning`.
 pub(crate) fn summary(found: &Diagnostics) -> String {
     let count = |severity, word: &str| {
-        let number = found.iter().filter(|one| one.severity == severity).count();
+        let number = found.count(severity);
         let plural = if number == 1 { "" } else { "s" };
         format!("{number} {word}{plural}")
     };
