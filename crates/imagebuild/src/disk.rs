@@ -24,6 +24,12 @@ const DISK_SIGNATURE: u32 = 0x564e_464c;
 const HEADS: u64 = 16;
 const SECTORS_PER_TRACK: u64 = 63;
 
+const FIRST_SECTOR_CODE: &[u8] = include_bytes!("../frr/boot/first.bin");
+const QUICK_CODE: &[u8] = include_bytes!("../frr/boot/quick.bin");
+
+/// Room between the first sector and syslinux's; `first.S` and `quick.S` count on it.
+const QUICK_CODE_LIMIT_BYTES: usize = 1024;
+
 /// A partition of the MBR table.
 struct Partition {
     start_bytes: u64,
@@ -106,7 +112,7 @@ pub(crate) fn assemble(
     let mut target = fs::File::create(disk).map_err(io_error(disk))?;
     target.set_len(size_bytes).map_err(io_error(disk))?;
     target
-        .write_all(&master_boot_record(&code, &partitions))
+        .write_all(&boot_sectors(&code, &partitions))
         .map_err(io_error(disk))?;
     for (source, partition) in [boot, root].into_iter().zip(&partitions) {
         copy_sparse(source, &mut target, partition.start_bytes).map_err(io_error(source))?;
@@ -129,6 +135,16 @@ pub(crate) fn convert_to_qcow2(disk: &Path, qcow2: &Path) -> Result<(), BuildErr
         .arg(qcow2)
         .output()?;
     Ok(())
+}
+
+/// The disk's first sectors: ours (`frr/boot/first.S`), the code that makes IDE disks quick
+/// (`frr/boot/quick.S`, which expects the rest three sectors in), and syslinux's own first sector.
+fn boot_sectors(syslinux: &[u8], partitions: &[Partition]) -> Vec<u8> {
+    let mut sectors = master_boot_record(FIRST_SECTOR_CODE, partitions).to_vec();
+    sectors.extend_from_slice(QUICK_CODE);
+    sectors.resize(512 + QUICK_CODE_LIMIT_BYTES, 0);
+    sectors.extend_from_slice(&master_boot_record(syslinux, partitions));
+    sectors
 }
 
 fn master_boot_record(code: &[u8], partitions: &[Partition]) -> [u8; 512] {
@@ -199,6 +215,15 @@ mod tests {
         assert_eq!(sector[454..458], 2048_u32.to_le_bytes());
         assert_eq!(sector[470..474], (17 * 2048_u32).to_le_bytes());
         assert_eq!(&sector[510..], [0x55, 0xaa]);
+    }
+
+    #[test]
+    fn the_boot_code_fits_its_places() {
+        assert!(FIRST_SECTOR_CODE.len() <= 440);
+        assert!(QUICK_CODE.len() <= QUICK_CODE_LIMIT_BYTES);
+        let sectors = boot_sectors(&[0xeb; 440], &[]);
+        assert_eq!(sectors.len(), 4 * 512);
+        assert_eq!(sectors[3 * 512], 0xeb);
     }
 
     #[test]
