@@ -169,13 +169,22 @@ fn parse_socket(field: &str) -> Option<SocketAddr> {
 
 /// Memory that can be had without swapping, in MiB.
 pub fn available_memory_mib() -> Option<u64> {
-    parse_available_memory(&std::fs::read_to_string("/proc/meminfo").ok()?)
+    parse_memory(
+        &std::fs::read_to_string("/proc/meminfo").ok()?,
+        "MemAvailable:",
+    )
 }
 
-fn parse_available_memory(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+/// Memory of this machine in MiB.
+///
+/// libvirt's own figure is that of the NUMA nodes at boot, which leaves out memory that a virtual
+/// machine was given later.
+pub fn total_memory_mib() -> Option<u64> {
+    parse_memory(&std::fs::read_to_string("/proc/meminfo").ok()?, "MemTotal:")
+}
+
+fn parse_memory(meminfo: &str, key: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix(key))?;
     let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib / 1024)
 }
@@ -293,9 +302,10 @@ mod tests {
     }
 
     #[test]
-    fn available_memory_is_in_mib() {
+    fn memory_is_in_mib() {
         let text = "MemTotal: 4096 kB\nMemAvailable:    2048 kB\n";
-        assert_eq!(parse_available_memory(text), Some(2));
-        assert_eq!(parse_available_memory(""), None);
+        assert_eq!(parse_memory(text, "MemAvailable:"), Some(2));
+        assert_eq!(parse_memory(text, "MemTotal:"), Some(4));
+        assert_eq!(parse_memory("", "MemTotal:"), None);
     }
 }

@@ -146,13 +146,17 @@ impl Driver for LibvirtDriver {
         }
         subnets.sort();
         subnets.dedup();
+        let memory_mib = match self.place.locality {
+            Locality::Local => host::total_memory_mib(),
+            Locality::Remote => None,
+        };
         Ok(Host {
             uri: self.place.uri.clone(),
             scope: self.place.scope,
             locality: self.place.locality,
             accelerator: finding.accelerator,
             accelerator_reason: finding.reason,
-            memory_mib: node.memory / 1024,
+            memory_mib: memory_mib.unwrap_or(node.memory / 1024),
             cpus: node.cpus,
             volume_folder: folders.volumes,
             console_folder: folders.consoles,
