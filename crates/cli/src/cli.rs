@@ -101,6 +101,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Show the domain XML that would be defined for a node
     Xml(XmlArgs),
+    /// Print the JSON schema of lab files, for editors
+    Schema,
     /// Print a shell's completion script
     #[command(after_help = "\
 Bash:  source <(vnflab completions bash)

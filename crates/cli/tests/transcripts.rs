@@ -7,7 +7,7 @@
 
 use assert_cmd::cargo::cargo_bin;
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
@@ -87,6 +87,7 @@ const VERBS: &[&str] = &[
     "doctor",
     "explain",
     "xml",
+    "schema",
     "completions",
 ];
 
@@ -271,6 +272,36 @@ fn every_json_document_names_its_format_and_version() {
             .unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
         assert_eq!(document["format"], *format);
         assert_eq!(document["version"], 1, "{format}");
+    }
+}
+
+#[test]
+fn a_watch_in_json_is_a_document_a_line_and_ends_with_the_signal() {
+    let world = World::new();
+    let mut child = world
+        .command(&["--connect", TEST_DRIVER, "ps", "--watch", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for _ in 0..2 {
+        let line = lines.next().unwrap().unwrap();
+        let document: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(document["format"], "vnflab/ps");
+    }
+    let pid = child.id().to_string();
+    let killed = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn schemas_are_json() {
+    let world = World::new();
+    for arguments in [&["schema"][..], &["kinds", "--schema"]] {
+        let output = world.run(arguments);
+        let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(schema["properties"].is_object(), "{arguments:?}");
     }
 }
 

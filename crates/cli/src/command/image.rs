@@ -79,6 +79,7 @@ fn remove(
                     Some(first) => {
                         first.causes.push(error.message);
                         first.hints.extend(error.hints);
+                        first.hints.dedup();
                     }
                 }
             }
@@ -202,6 +203,9 @@ impl From<StoreError> for CommandError {
         let new = Self::new(kind, error.to_string());
         match error.hint() {
             Some(hint) => new.hint(hint),
+            None if matches!(error, StoreError::Foreign(_)) => {
+                new.hint("Move that file elsewhere, then try again.")
+            }
             None => new,
         }
     }

@@ -24,8 +24,9 @@ mod xml;
 
 use crate::cli::{Cli, Command};
 use crate::error::CommandError;
-use crate::render::Screen;
+use crate::render::{self, Screen};
 use std::process::ExitCode;
+use vnflab_model::format::native;
 
 /// Does what was asked.
 pub(crate) fn run(cli: &Cli, screen: &Screen) -> Result<ExitCode, CommandError> {
@@ -47,6 +48,7 @@ pub(crate) fn run(cli: &Cli, screen: &Screen) -> Result<ExitCode, CommandError> 
         Command::Doctor => doctor::run(global, screen),
         Command::Explain(arguments) => explain::run(arguments, screen),
         Command::Xml(arguments) => xml::run(global, arguments, screen),
+        Command::Schema => render::schema(screen, &native::json_schema()),
         Command::Completions(arguments) => completions::run(arguments, screen),
         Command::Docs(arguments) => docs::run(arguments),
     }

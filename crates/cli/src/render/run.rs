@@ -25,7 +25,12 @@ pub(crate) fn report(screen: &Screen, verb: &str, runs: &[CarriedOut]) -> Result
         } else if run.is_complete() {
             let nodes = counted(nodes(run), "node");
             let elapsed = time::fine(run.elapsed);
-            screen.say(&format!("`{lab}`: {verb} of {nodes} done in {elapsed}."));
+            let done = match verb {
+                "up" => format!("`{lab}` is up: {nodes} in {elapsed}."),
+                "down" => format!("`{lab}` is down: {nodes} in {elapsed}."),
+                _ => format!("`{lab}`: {verb} of {nodes} in {elapsed}."),
+            };
+            screen.say(&done);
         }
     }
     outcome(verb, runs)
