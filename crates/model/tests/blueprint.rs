@@ -1,5 +1,7 @@
 //! From lab files to blueprints, XML and plans: the pure half of `vnflab up`.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
