@@ -7,6 +7,7 @@ use crate::driver::description::{
 };
 use crate::driver::{DomainUsage, DriverError, ObjectKind, Operation, Shutdown};
 use crate::host;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use virt::domain::{Domain, DomainState as VirtState};
 use virt::error::ErrorNumber;
@@ -64,10 +65,16 @@ impl LibvirtDriver {
 
     /// The domain of a name, if there is one and it is ours.
     fn own_domain(&self, name: &str) -> Result<Option<Domain>, DriverError> {
+        Ok(self.recorded_domain(name)?.map(|(domain, _)| domain))
+    }
+
+    fn recorded_domain(&self, name: &str) -> Result<Option<(Domain, NodeRecord)>, DriverError> {
         let found = found(self.connection.lookup_domain_by_name(name), KIND, name)?;
         let Some(domain) = found else { return Ok(None) };
         match ownership(&domain, name)? {
-            Some(ownership) => ownership.require(KIND, name).map(|_| Some(domain)),
+            Some(ownership) => ownership
+                .require(KIND, name)
+                .map(|record| Some((domain, record))),
             None => Ok(None),
         }
     }
@@ -154,7 +161,7 @@ impl LibvirtDriver {
     }
 
     pub(super) fn undefine_own_domain(&self, name: &str) -> Result<(), DriverError> {
-        let Some(domain) = self.own_domain(name)? else {
+        let Some((domain, record)) = self.recorded_domain(name)? else {
             return Ok(());
         };
         let failed = |error: virt::error::Error| refused(Operation::Undefine, name, &error);
@@ -172,12 +179,28 @@ impl LibvirtDriver {
         // Drivers that keep no such things refuse the flags.
         let unflagged = [ErrorNumber::InvalidArg, ErrorNumber::ArgumentUnsupported];
         match domain.undefine_flags(everything) {
-            Ok(()) => Ok(()),
+            Ok(()) => {}
             Err(error) if unflagged.iter().any(|code| is(&error, *code)) => {
-                domain.undefine().map_err(failed)
+                domain.undefine().map_err(failed)?;
             }
-            Err(error) if super::is_absent(&error) => Ok(()),
-            Err(error) => Err(failed(error)),
+            Err(error) if super::is_absent(&error) => {}
+            Err(error) => return Err(failed(error)),
+        }
+        self.remove_console_log(&record);
+        Ok(())
+    }
+
+    /// The console's log goes with its domain; the next start would empty it anyway. One that
+    /// cannot be removed is no reason to fail, and on another host it stays.
+    fn remove_console_log(&self, record: &NodeRecord) {
+        let blueprint = &record.blueprint;
+        let path = Path::new(&blueprint.console.log_path);
+        let own_name = format!("{}.log", blueprint.domain());
+        let is_own = path
+            .file_name()
+            .is_some_and(|name| name == own_name.as_str());
+        if self.place.locality == Locality::Local && is_own {
+            let _ = std::fs::remove_file(path);
         }
     }
 
