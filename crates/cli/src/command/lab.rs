@@ -98,3 +98,33 @@ pub(super) fn unknown_node(blueprint: &Blueprint, name: &str) -> CommandError {
         None => error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn select(arguments: &[&str]) -> (String, Vec<String>) {
+        let selection = selection(&SelectionArgs {
+            lab_and_nodes: arguments.iter().map(|one| (*one).to_owned()).collect(),
+        });
+        let nodes = selection.nodes.unwrap_or_default();
+        (
+            selection.lab.display().to_string(),
+            nodes.into_iter().collect(),
+        )
+    }
+
+    #[test]
+    fn a_first_argument_that_is_written_like_a_path_is_the_lab() {
+        let all = Vec::<String>::new();
+        assert_eq!(select(&[]), (".".to_owned(), all.clone()));
+        assert_eq!(
+            select(&["x/lab.yaml"]),
+            ("x/lab.yaml".to_owned(), all.clone())
+        );
+        assert_eq!(select(&["my.lab.yaml"]), ("my.lab.yaml".to_owned(), all));
+        let nodes = vec!["r1".to_owned(), "r2".to_owned()];
+        assert_eq!(select(&["r2", "r1"]), (".".to_owned(), nodes.clone()));
+        assert_eq!(select(&["x/", "r1", "r2"]), ("x/".to_owned(), nodes));
+    }
+}

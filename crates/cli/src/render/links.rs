@@ -87,3 +87,28 @@ impl<'a> EndJson<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vnflab_model::observed::DomainState;
+
+    #[test]
+    fn a_link_in_json() {
+        let end = |node: &str, local: &str, remote: &str| LinkEnd {
+            node: node.to_owned(),
+            interface: "eth1".to_owned(),
+            local: local.parse().unwrap(),
+            remote: remote.parse().unwrap(),
+            addresses: vec!["10.128.0.0/31".to_owned()],
+            state: DomainState::Running,
+        };
+        let (a, b) = ("127.1.1.1:10001", "127.1.1.2:10001");
+        let link = LinkStatus {
+            lab: "a".to_owned(),
+            ends: [end("r1", a, b), end("r2", b, a)],
+            state: LinkState::Up,
+        };
+        insta::assert_json_snapshot!(LinkJson::new(&link));
+    }
+}

@@ -6,6 +6,7 @@ use crate::error::CommandError;
 use serde::Serialize;
 use std::net::{IpAddr, SocketAddr};
 use vnflab_engine::workspace::NodeStatus;
+use vnflab_model::blueprint::NodeBlueprint;
 use vnflab_model::observed::DomainState;
 
 /// All of them.
@@ -35,7 +36,6 @@ pub(crate) fn list(screen: &Screen, rows: &[NodeStatus]) -> Result<(), CommandEr
             true => blueprint.kind.clone(),
             false => format!("{} (by {})", blueprint.kind, blueprint.guest),
         };
-        let address = blueprint.access.as_ref().map(|access| access.address);
         let given = blueprint.machine.memory_mib;
         let memory = match row.resident_mib {
             Some(resident) => format!("{resident}/{given} MiB"),
@@ -48,12 +48,21 @@ pub(crate) fn list(screen: &Screen, rows: &[NodeStatus]) -> Result<(), CommandEr
             Cell::painted(state),
             Cell::plain(blueprint.accelerator.word()),
             Cell::plain(blueprint.console.listen.to_string()),
-            Cell::plain(address.map_or_else(|| "-".to_owned(), |address| address.to_string())),
+            Cell::plain(address(blueprint)),
             Cell::plain(row.uptime.map_or_else(|| "-".to_owned(), time::coarse)),
             Cell::plain(memory),
         ]);
     }
     screen.write(&table.text())
+}
+
+/// Where the host reaches the node: its management address, or a forwarded port of the host.
+fn address(blueprint: &NodeBlueprint) -> String {
+    match &blueprint.access {
+        None => "-".to_owned(),
+        Some(access) if access.ssh.ip() == access.address => access.address.to_string(),
+        Some(access) => access.ssh.to_string(),
+    }
 }
 
 #[derive(Serialize)]
@@ -104,5 +113,39 @@ impl<'a> NodeJson<'a> {
             resident_mib: row.resident_mib,
             source: &row.source,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NodeJson, address};
+    use crate::sample;
+    use std::time::Duration;
+    use vnflab_engine::workspace::NodeStatus;
+
+    #[test]
+    fn a_node_in_json() {
+        let observed = sample::observed(&[("a", "r1")]);
+        let domain = &observed.domains[0];
+        let status = NodeStatus {
+            blueprint: domain.record.blueprint.clone(),
+            source: domain.record.source.clone(),
+            state: domain.state,
+            uptime: Some(Duration::from_millis(61_500)),
+            resident_mib: Some(99),
+        };
+        insta::assert_json_snapshot!(NodeJson::new(&status));
+    }
+
+    #[test]
+    fn a_forwarded_port_is_shown_where_the_guest_cannot_be_reached() {
+        let observed = sample::observed(&[("a", "r1")]);
+        let mut blueprint = observed.domains[0].record.blueprint.clone();
+        assert_eq!(address(&blueprint), "127.1.1.1:2200");
+        let mut access = blueprint.access.take().unwrap();
+        assert_eq!(address(&blueprint), "-");
+        access.ssh.set_ip(access.address);
+        blueprint.access = Some(access);
+        assert_eq!(address(&blueprint), "10.0.2.15");
     }
 }

@@ -100,13 +100,13 @@ fn outcome(verb: &str, runs: &[CarriedOut]) -> Result<(), CommandError> {
     }
     let mut error = match runs.iter().any(|run| run.interrupted) {
         true => {
-            let message = format!("interrupted: {done} of {steps} steps were done");
+            let message = format!("interrupted after {done} of {steps} steps");
             CommandError::new(ErrorKind::Interrupted, message).hint(format!(
                 "`vnflab {verb}` goes on from there, and `vnflab down` removes what there is."
             ))
         }
         false => {
-            let message = format!("{failed} of {steps} steps failed, {done} were done");
+            let message = format!("{failed} of {steps} steps failed");
             CommandError::new(ErrorKind::Failed, message)
         }
     };
@@ -216,5 +216,102 @@ impl<'a> LabJson<'a> {
                 .collect(),
             ready: run.ready.iter().map(ReadyJson::new).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use vnflab_model::plan::{Action, Plan, Step};
+
+    /// A run of one step for each result, all of one node.
+    fn run(results: Vec<StepResult>) -> CarriedOut {
+        let step = Step {
+            subject: Subject::Node("r1".to_owned()),
+            action: Action::StartDomain {
+                domain: "a.r1".to_owned(),
+            },
+            reason: "does not run".to_owned(),
+            after: Vec::new(),
+        };
+        CarriedOut {
+            lab: "a".to_owned(),
+            plan: Plan {
+                steps: vec![step; results.len()],
+            },
+            results,
+            elapsed: Duration::from_millis(1500),
+            interrupted: false,
+            ready: Vec::new(),
+        }
+    }
+
+    fn failed() -> StepResult {
+        StepResult::Failed {
+            reason: "no memory".to_owned(),
+            hint: Some("free some".to_owned()),
+        }
+    }
+
+    #[test]
+    fn what_failed_is_told_once_with_its_hint() {
+        assert!(outcome("up", &[run(vec![StepResult::Done])]).is_ok());
+        let results = vec![StepResult::Done, failed(), failed(), StepResult::Skipped];
+        let error = outcome("up", &[run(results)]).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Failed);
+        assert_eq!(error.message, "2 of 4 steps failed");
+        assert_eq!(error.causes, ["r1: no memory", "r1: no memory"]);
+        let hints = [
+            "free some",
+            "Once that is mended, `vnflab up` goes on from there.",
+        ];
+        assert_eq!(error.hints, hints);
+    }
+
+    #[test]
+    fn an_interruption_says_how_to_go_on() {
+        let interrupted = CarriedOut {
+            interrupted: true,
+            ..run(vec![StepResult::Done, StepResult::Skipped])
+        };
+        let error = outcome("up", &[interrupted]).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Interrupted);
+        assert_eq!(error.message, "interrupted after 1 of 2 steps");
+        // A signal that came when all was done changes nothing.
+        let late = CarriedOut {
+            interrupted: true,
+            ..run(vec![StepResult::Done])
+        };
+        assert!(outcome("up", &[late]).is_ok());
+    }
+
+    #[test]
+    fn nodes_that_are_not_ready_are_named_with_their_last_lines() {
+        let ready = |node: &str, outcome| (node.to_owned(), outcome);
+        let waited = CarriedOut {
+            ready: vec![
+                ready(
+                    "r1",
+                    Outcome::Ready {
+                        after: Duration::from_secs(9),
+                    },
+                ),
+                ready(
+                    "r2",
+                    Outcome::NotReady {
+                        reason: Reason::TimedOut(Duration::from_secs(120)),
+                        last_lines: vec!["booting".to_owned(), "grub>".to_owned()],
+                    },
+                ),
+            ],
+            ..run(vec![StepResult::Done])
+        };
+        let error = not_ready(&waited).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::NotReady);
+        assert_eq!(error.message, "1 of 2 nodes are not ready");
+        let told = "r2: not ready within 120 s\n      | booting\n      | grub>";
+        assert_eq!(error.causes, [told]);
+        insta::assert_json_snapshot!(LabJson::new(&waited));
     }
 }

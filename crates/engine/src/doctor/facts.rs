@@ -1,7 +1,7 @@
 //! What the doctor sees of this host. Looking changes nothing and judges nothing.
 
 use super::{Init, Kvm, Presence};
-use crate::host;
+use crate::host::{self, VIRTUALISATION_FLAGS};
 use crate::image::first_closed_folder;
 use std::fs::{self, File};
 use std::io;
@@ -126,11 +126,24 @@ fn init() -> Init {
 }
 
 fn kvm(device: &Path) -> Kvm {
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    if !virtualises(&cpuinfo) {
+        return Kvm::Useless;
+    }
     match File::options().read(true).write(true).open(device) {
         Ok(_) => Kvm::Open,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Kvm::Forbidden,
         Err(_) => Kvm::Absent,
     }
+}
+
+/// Whether the CPU's flags name virtualisation. A CPU without it is not helped by the device.
+fn virtualises(cpuinfo: &str) -> bool {
+    cpuinfo
+        .lines()
+        .filter(|line| line.starts_with("flags"))
+        .flat_map(str::split_whitespace)
+        .any(|word| VIRTUALISATION_FLAGS.contains(&word))
 }
 
 /// Room on the file system that holds the folder, or will.
@@ -157,8 +170,9 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_is_not_there_is_absent() {
-        let root = tempfile::tempdir().unwrap();
-        assert_eq!(kvm(&root.path().join("kvm")), Kvm::Absent);
+    fn a_cpu_virtualises_when_its_flags_say_so() {
+        assert!(virtualises("model\t: x\nflags\t\t: fpu svm sse\n"));
+        assert!(!virtualises("vmx flags\t: vnmi\nflags\t\t: fpu svm_lock\n"));
+        assert!(!virtualises(""));
     }
 }

@@ -220,7 +220,7 @@ fn acceleration(facts: &Facts) -> Finding {
                     facts,
                     &format!("usermod -aG kvm {}   # then log in anew", facts.user),
                 )),
-                Kvm::Absent | Kvm::Open => finding,
+                Kvm::Absent | Kvm::Open | Kvm::Useless => finding,
             }
         }
     }
@@ -372,6 +372,8 @@ pub enum Kvm {
     Forbidden,
     /// It does not exist.
     Absent,
+    /// The CPU has neither vmx nor svm, so it would not help.
+    Useless,
 }
 
 fn is_local(facts: &Facts) -> bool {
@@ -520,9 +522,11 @@ mod tests {
         };
         let host = facts.host.as_mut().unwrap();
         host.accelerator = Accelerator::Tcg;
-        let finding = finding(&facts, ACCELERATION);
-        assert_eq!(finding.verdict, Verdict::Warning);
-        assert!(finding.remedy[0].starts_with("sudo usermod -aG kvm ada"));
+        let forbidden = finding(&facts, ACCELERATION);
+        assert_eq!(forbidden.verdict, Verdict::Warning);
+        assert!(forbidden.remedy[0].starts_with("sudo usermod -aG kvm ada"));
+        facts.kvm = Kvm::Useless;
+        assert!(finding(&facts, ACCELERATION).remedy.is_empty());
     }
 
     #[test]
