@@ -2,7 +2,7 @@
 
 use crate::spec::ImageSpec;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Facts about the host and the files that a lab names.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +15,8 @@ pub struct Facts {
     pub udp_taken: BTreeSet<SocketAddr>,
     /// TCP listeners on the host that are not this lab's own.
     pub tcp_taken: BTreeSet<SocketAddr>,
+    /// Of the sockets above, those of other labs: whose they are, such as `` `r1` of lab `x` ``.
+    pub holders: BTreeMap<SocketAddr, String>,
     /// Memory of the host that can be had, in MiB.
     pub memory_available_mib: Option<u64>,
     /// CPUs of the host.
@@ -26,15 +28,25 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Whether a socket of the host, bound to this very address or to all addresses, has it.
+    /// Whether a socket of the host keeps `address` from being bound: one on this very address,
+    /// one on all addresses, or, where `address` is all addresses, any on its port.
     pub fn is_taken(taken: &BTreeSet<SocketAddr>, address: SocketAddr) -> bool {
-        let any = |ip: &str| {
-            ip.parse::<IpAddr>()
-                .map(|ip| SocketAddr::new(ip, address.port()))
-        };
-        taken.contains(&address)
-            || any("0.0.0.0").is_ok_and(|any| taken.contains(&any))
-            || any("::").is_ok_and(|any| taken.contains(&any))
+        if address.ip().is_unspecified() {
+            return taken.iter().any(|other| other.port() == address.port());
+        }
+        let on_all = [
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        ];
+        let on_all = on_all.map(|ip| SocketAddr::new(ip, address.port()));
+        taken.contains(&address) || on_all.iter().any(|address| taken.contains(address))
+    }
+
+    /// Who has a socket that is taken, as far as it is known.
+    pub fn holder(&self, address: SocketAddr) -> &str {
+        self.holders
+            .get(&address)
+            .map_or("another process", String::as_str)
     }
 }
 

@@ -5,7 +5,6 @@ use crate::driver::Driver;
 use crate::host;
 use crate::image::store::ImageStore;
 use crate::load::{self, InsideError};
-use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
@@ -59,10 +58,16 @@ pub(super) fn gather(
         facts.tcp_taken = host::listening_tcp();
         facts.memory_available_mib = host::available_memory_mib();
     }
-    facts.udp_taken.extend(others.udp);
-    facts.tcp_taken.extend(others.tcp);
-    facts.udp_taken.retain(|address| !own.udp.contains(address));
-    facts.tcp_taken.retain(|address| !own.tcp.contains(address));
+    facts.udp_taken.extend(others.udp.keys());
+    facts.tcp_taken.extend(others.tcp.keys());
+    facts.holders.extend(others.udp);
+    facts.holders.extend(others.tcp);
+    facts
+        .udp_taken
+        .retain(|address| !own.udp.contains_key(address));
+    facts
+        .tcp_taken
+        .retain(|address| !own.tcp.contains_key(address));
     // What the lab's own VMs use is theirs already.
     facts.memory_available_mib = facts.memory_available_mib.map(|available| {
         let running = observed.of_lab(lab.name.as_str());
@@ -173,23 +178,24 @@ fn file(folder: &Path, relative: &str, content: Content) -> FileFact {
     }
 }
 
-/// Sockets that VMs have, or will have when they are started.
+/// Sockets that VMs have, or will have when they are started, and whose they are.
 #[derive(Default)]
 struct Sockets {
-    udp: BTreeSet<SocketAddr>,
-    tcp: BTreeSet<SocketAddr>,
+    udp: BTreeMap<SocketAddr, String>,
+    tcp: BTreeMap<SocketAddr, String>,
 }
 
 impl Sockets {
     fn add(&mut self, node: &NodeBlueprint) {
-        self.tcp.insert(node.console.listen);
+        let owner = || format!("`{}` of lab `{}`", node.node, node.lab);
+        self.tcp.insert(node.console.listen, owner());
         for nic in &node.nics {
             match &nic.attachment {
                 Attachment::Tunnel { local, .. } => {
-                    self.udp.insert(*local);
+                    self.udp.insert(*local, owner());
                 }
                 Attachment::User { ssh } => {
-                    self.tcp.insert(*ssh);
+                    self.tcp.insert(*ssh, owner());
                 }
                 Attachment::Bridge { .. } => {}
             }

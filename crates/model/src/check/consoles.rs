@@ -39,13 +39,14 @@ fn check(lab: &Lab, facts: &Facts, found: &mut Diagnostics) {
             continue;
         }
         first.insert(port, (name, span));
-        if Facts::is_taken(&facts.tcp_taken, SocketAddr::new(address, port)) {
+        let listen = SocketAddr::new(address, port);
+        if Facts::is_taken(&facts.tcp_taken, listen) {
             found.push(
                 Diagnostic::error(
                     code::PORT_TAKEN,
                     format!("TCP port {port} is taken on this host"),
                 )
-                .at(span, "another process or another lab listens here")
+                .at(span, format!("{} listens here", facts.holder(listen)))
                 .help(format!(
                     "`ss -ltnp 'sport = :{port}'` shows who has it; stop it or use another port"
                 )),

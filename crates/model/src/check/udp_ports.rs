@@ -21,7 +21,7 @@ fn check(lab: &Lab, facts: &Facts, found: &mut Diagnostics) {
         let name = node.name.as_str();
         for tunnel in node.interfaces.iter().filter_map(|one| one.tunnel) {
             let port = tunnel.local_port;
-            // The port that says "not connected" is never bound as it stands.
+            // Any number of interfaces may say "not connected": no frames are awaited there.
             if port == TunnelSpec::IDLE_LOCAL_PORT {
                 continue;
             }
@@ -45,7 +45,7 @@ fn check(lab: &Lab, facts: &Facts, found: &mut Diagnostics) {
                         code::PORT_TAKEN,
                         format!("UDP port {port} is taken on this host"),
                     )
-                    .at(tunnel.span, "another process or another lab has it")
+                    .at(tunnel.span, format!("{} has it", facts.holder(address)))
                     .help(format!(
                         "`ss -lunp 'sport = :{port}'` shows who has it; stop it or use another port"
                     )),
