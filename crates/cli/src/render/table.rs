@@ -67,3 +67,37 @@ impl Cell {
         Self { text }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(paint: Paint) -> String {
+        let mut table = Table::new(paint, &["NAME", "STATE", "SIZE"]).right(2);
+        table.row([
+            Cell::plain("r1\u{1b}[31m\n"),
+            Cell::painted(paint.good("up")),
+            Cell::plain("7"),
+        ]);
+        table.row([
+            Cell::plain("router2"),
+            Cell::painted(paint.error("crashed")),
+            Cell::plain("123"),
+        ]);
+        table.text()
+    }
+
+    #[test]
+    fn colours_change_no_width_and_foreign_ones_are_taken_out() {
+        let plain = table(Paint::plain());
+        let expected = "\
+NAME      STATE    SIZE
+r1?[31m   up          7
+router2   crashed   123
+";
+        assert_eq!(plain, expected);
+        let painted = table(Paint::colored());
+        let stripped = anstream::adapter::strip_str(&painted).to_string();
+        assert_eq!(stripped, plain);
+    }
+}
