@@ -87,7 +87,7 @@ pub fn domain_xml(node: &NodeBlueprint, source: &str, scope: Scope) -> String {
         smbios(&mut xml, machine);
     }
     operating_system(&mut xml, machine);
-    xml.line("<features><acpi/><apic/></features>");
+    features(&mut xml, node.accelerator);
     cpu(&mut xml, node);
     xml.line("<clock offset='utc'/>");
     xml.line("<on_poweroff>destroy</on_poweroff>");
@@ -246,6 +246,23 @@ fn operating_system(xml: &mut Text, machine: &MachineBlueprint) {
     xml.line("<boot dev='hd'/>");
     xml.line("<boot dev='cdrom'/>");
     xml.close("</os>");
+}
+
+/// Memory for translated code of a guest without hardware acceleration. QEMU would take up to
+/// 1 GiB, several times what a small router has itself.
+const TRANSLATION_CACHE_MIB: u32 = 128;
+
+fn features(xml: &mut Text, accelerator: Accelerator) {
+    xml.open("<features>");
+    xml.line("<acpi/>");
+    xml.line("<apic/>");
+    match accelerator {
+        Accelerator::Kvm => {}
+        Accelerator::Tcg => xml.line(&format!(
+            "<tcg><tb-cache unit='MiB'>{TRANSLATION_CACHE_MIB}</tb-cache></tcg>"
+        )),
+    }
+    xml.close("</features>");
 }
 
 fn cpu(xml: &mut Text, node: &NodeBlueprint) {

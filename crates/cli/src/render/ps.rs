@@ -4,7 +4,7 @@ use super::table::{Cell, Table};
 use super::{Format, Screen, time};
 use crate::error::CommandError;
 use serde::Serialize;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use vnflab_engine::workspace::NodeStatus;
 use vnflab_model::blueprint::NodeBlueprint;
 use vnflab_model::observed::DomainState;
@@ -84,6 +84,7 @@ struct NodeJson<'a> {
     console_log: &'a str,
     address: Option<IpAddr>,
     ssh: Option<SocketAddr>,
+    loopback: Option<Ipv4Addr>,
     uptime_seconds: Option<u64>,
     cpus: u32,
     memory_mib: u64,
@@ -107,6 +108,7 @@ impl<'a> NodeJson<'a> {
             console_log: &blueprint.console.log_path,
             address: access.map(|access| access.address),
             ssh: access.map(|access| access.ssh),
+            loopback: blueprint.loopback,
             uptime_seconds: row.uptime.map(|uptime| uptime.as_secs()),
             cpus: blueprint.machine.cpus,
             memory_mib: blueprint.machine.memory_mib,

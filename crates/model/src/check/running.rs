@@ -31,7 +31,7 @@ fn check(lab: &Lab, facts: &Facts, found: &mut Diagnostics) {
             format!("the other is from `{}`", shown(other)),
         )
         .help(format!(
-            "take it down with `vnflab down {name}`, or give this lab another `name`"
+            "take it down with `vnflab down --lab {name}`, or give this lab another `name`"
         )),
     );
 }
