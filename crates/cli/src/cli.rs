@@ -4,6 +4,7 @@ use crate::complete;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 use clap_complete::env::Shells;
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -120,14 +121,18 @@ pub(crate) struct CheckArgs {
     #[arg(default_value = ".", hide_default_value = true, value_hint = ValueHint::AnyPath)]
     pub(crate) lab: PathBuf,
     #[command(flatten)]
-    pub(crate) stand_in: StandInArgs,
+    pub(crate) variation: VariationArgs,
 }
 
+/// How a lab is varied without touching its file.
 #[derive(Debug, Args)]
-pub(crate) struct StandInArgs {
+pub(crate) struct VariationArgs {
     /// Boot this kind's image in place of every image that is missing
     #[arg(long, value_name = "KIND", add = ArgValueCompleter::new(complete::stand_ins))]
     pub(crate) stand_in: Option<String>,
+    /// Let all consoles listen on this address; 0.0.0.0 opens them to everybody, without a password
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) console_address: Option<IpAddr>,
 }
 
 #[derive(Debug, Args)]
@@ -146,7 +151,7 @@ pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
     #[command(flatten)]
-    pub(crate) stand_in: StandInArgs,
+    pub(crate) variation: VariationArgs,
 }
 
 #[derive(Debug, Args)]
@@ -154,7 +159,7 @@ pub(crate) struct UpArgs {
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
     #[command(flatten)]
-    pub(crate) stand_in: StandInArgs,
+    pub(crate) variation: VariationArgs,
     /// Wait until every node says that it is ready
     #[arg(long)]
     pub(crate) wait: bool,
@@ -326,7 +331,7 @@ pub(crate) struct XmlArgs {
     #[arg(long, value_name = "LAB", default_value = ".", hide_default_value = true, value_hint = ValueHint::AnyPath)]
     pub(crate) lab: PathBuf,
     #[command(flatten)]
-    pub(crate) stand_in: StandInArgs,
+    pub(crate) variation: VariationArgs,
 }
 
 #[derive(Debug, Args)]

@@ -15,9 +15,8 @@ pub(super) fn run(
 ) -> Result<(), CommandError> {
     let checked = match context::workspace(global) {
         Ok(workspace) => {
-            let stand_in = lab::stand_in(&workspace, &arguments.stand_in)?;
             let mut reading = workspace.read(&arguments.lab);
-            let survey = workspace.survey(&mut reading, stand_in.as_ref())?;
+            let survey = lab::survey(&workspace, &mut reading, &arguments.variation)?;
             let decision = workspace.decide(&reading, &survey, &[])?;
             Checked {
                 reading,

@@ -1,16 +1,14 @@
 //! From a LAB argument to a blueprint: reading, checking, deciding, with all mistakes shown.
 
-use crate::cli::{SelectionArgs, StandInArgs};
+use crate::cli::{SelectionArgs, VariationArgs};
 use crate::error::{CommandError, ErrorKind};
 use crate::render::{self, Screen};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use vnflab_engine::ssh;
-use vnflab_engine::workspace::{Survey, Workspace};
+use vnflab_engine::workspace::{Reading, Survey, Workspace};
 use vnflab_model::blueprint::Blueprint;
 use vnflab_model::diagnostic::nearest;
-use vnflab_model::kind::Kind;
 
 /// A lab without mistakes, decided.
 pub(super) struct Decided {
@@ -24,12 +22,11 @@ pub(super) struct Decided {
 pub(super) fn decide(
     workspace: &Workspace,
     path: &Path,
-    stand_in: &StandInArgs,
+    variation: &VariationArgs,
     screen: &Screen,
 ) -> Result<Decided, CommandError> {
-    let stand_in = self::stand_in(workspace, stand_in)?;
     let mut reading = workspace.read(path);
-    let survey = workspace.survey(&mut reading, stand_in.as_ref())?;
+    let survey = survey(workspace, &mut reading, variation)?;
     let key = ssh::ensure_key(&ssh::folder()?)?;
     let decision = workspace.decide(&reading, &survey, &[key.authorized])?;
     render::diagnostic::show(screen, &reading.sources, &decision.diagnostics);
@@ -39,13 +36,19 @@ pub(super) fn decide(
     }
 }
 
-/// The kind that shall boot in place of missing images.
-pub(super) fn stand_in(
+/// Varies the lab as the command line says, and looks at everything that it names.
+pub(super) fn survey(
     workspace: &Workspace,
-    arguments: &StandInArgs,
-) -> Result<Option<Arc<Kind>>, CommandError> {
-    let name = arguments.stand_in.as_ref();
-    Ok(name.map(|name| workspace.stand_in(name)).transpose()?)
+    reading: &mut Reading,
+    variation: &VariationArgs,
+) -> Result<Survey, CommandError> {
+    let name = variation.stand_in.as_ref();
+    let stand_in = name.map(|name| workspace.stand_in(name)).transpose()?;
+    if let (Some(lab), Some(address)) = (&mut reading.lab, variation.console_address) {
+        lab.console_address = Some(address);
+        lab.console_span = None;
+    }
+    Ok(workspace.survey(reading, stand_in.as_ref())?)
 }
 
 /// Which lab, and which of its nodes (`None` for all).

@@ -14,7 +14,7 @@ pub(super) fn run(
 ) -> Result<(), CommandError> {
     let workspace = context::workspace(global)?;
     let selection = lab::selection(&arguments.selection);
-    let decided = lab::decide(&workspace, &selection.lab, &arguments.stand_in, screen)?;
+    let decided = lab::decide(&workspace, &selection.lab, &arguments.variation, screen)?;
     let nodes = selection.nodes.as_ref();
     lab::check_nodes(&decided.blueprint, nodes)?;
     let plan = plan_up(&decided.blueprint, &decided.survey.observed, nodes)?;

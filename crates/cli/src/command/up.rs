@@ -19,7 +19,7 @@ pub(super) fn run(
     let workspace = context::workspace(global)?;
     let interrupt = Interrupt::listen()?;
     let selection = lab::selection(&arguments.selection);
-    let decided = lab::decide(&workspace, &selection.lab, &arguments.stand_in, screen)?;
+    let decided = lab::decide(&workspace, &selection.lab, &arguments.variation, screen)?;
     let blueprint = &decided.blueprint;
     let nodes = selection.nodes.as_ref();
     lab::check_nodes(blueprint, nodes)?;

@@ -13,7 +13,7 @@ pub(super) fn run(
     screen: &Screen,
 ) -> Result<(), CommandError> {
     let workspace = context::workspace(global)?;
-    let decided = lab::decide(&workspace, &arguments.lab, &arguments.stand_in, screen)?;
+    let decided = lab::decide(&workspace, &arguments.lab, &arguments.variation, screen)?;
     let blueprint = &decided.blueprint;
     let Some(node) = blueprint.node(&arguments.node) else {
         return Err(lab::unknown_node(blueprint, &arguments.node));
