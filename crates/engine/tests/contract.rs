@@ -1,7 +1,8 @@
 //! What every driver promises, checked on each of them by the same functions: the fake, libvirt's
 //! own test driver, and real QEMU under the system's and under a user's libvirt.
 //!
-//! What a driver cannot do is named ([`Lack`]), printed, and counted as skipped.
+//! What a driver cannot do at all is named ([`Lack`]) and printed; a driver that cannot be
+//! reached here is ignored.
 
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 #![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
@@ -16,6 +17,19 @@ use vnflab_engine::performer::media_image;
 use vnflab_model::blueprint::{Blueprint, DriveContent, Lease, NodeBlueprint};
 use vnflab_model::domain_xml::{domain_xml, network_xml};
 use vnflab_model::observed::{DomainState, NetworkState};
+use vnflab_testkit::Proof;
+
+fn main() {
+    let fake = Proof {
+        name: "the_fake_keeps_the_contract",
+        unmet: None,
+        test: the_fake_keeps_the_contract,
+    };
+    let proofs = [fake].into_iter();
+    #[cfg(feature = "libvirt")]
+    let proofs = proofs.chain(libvirt::proofs());
+    vnflab_testkit::run(proofs.collect());
+}
 
 /// What a driver cannot do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -341,7 +355,6 @@ impl Others for FakeOthers<'_> {
     }
 }
 
-#[test]
 fn the_fake_keeps_the_contract() {
     let driver = FakeDriver::new();
     driver.add_foreign_domain("contract.foreign", DomainState::Running);
@@ -371,13 +384,44 @@ mod libvirt {
     use virt::storage_vol::StorageVol;
     use vnflab_engine::driver::libvirt::LibvirtDriver;
     use vnflab_engine::driver::{Driver, VOLUME_POOL};
+    use vnflab_testkit::{Proof, missing_program};
 
     const DOMAIN: &str = "contract.foreign";
     const NETWORK: &str = "vnflab-contract-foreign";
     const VOLUME: &str = "contract-somebody.raw";
 
-    /// Set in the copy of this test that runs as an ordinary user.
-    const CHILD: &str = "VNFLAB_CONTRACT_CHILD";
+    pub(super) fn proofs() -> Vec<Proof> {
+        let unreachable = |uri| {
+            LibvirtDriver::connect(Some(uri))
+                .err()
+                .map(|error| error.to_string())
+        };
+        let no_system = || match is_root() {
+            true => unreachable("qemu:///system"),
+            false => Some("the system's libvirt is for root".to_owned()),
+        };
+        let no_session = || match is_root() {
+            true => missing_program(&["setpriv", "libvirtd"]),
+            false => unreachable("qemu:///session"),
+        };
+        vec![
+            Proof {
+                name: "libvirts_test_driver_keeps_the_contract",
+                unmet: None,
+                test: libvirts_test_driver_keeps_the_contract,
+            },
+            Proof {
+                name: "the_systems_qemu_keeps_the_contract",
+                unmet: no_system(),
+                test: the_systems_qemu_keeps_the_contract,
+            },
+            Proof {
+                name: "a_users_qemu_keeps_the_contract",
+                unmet: no_session(),
+                test: a_users_qemu_keeps_the_contract,
+            },
+        ]
+    }
 
     /// Objects made through libvirt's own calls, and removed when the test ends.
     struct LibvirtOthers {
@@ -474,7 +518,6 @@ mod libvirt {
         .run();
     }
 
-    #[test]
     fn libvirts_test_driver_keeps_the_contract() {
         let mut lab = TestLab::new("contract", 2);
         lab.network = Some(72);
@@ -510,17 +553,8 @@ mod libvirt {
         folder
     }
 
-    #[test]
     fn the_systems_qemu_keeps_the_contract() {
         const URI: &str = "qemu:///system";
-        if !is_root() {
-            println!("skipped: the system's libvirt is for root");
-            return;
-        }
-        if let Err(error) = LibvirtDriver::connect(Some(URI)) {
-            println!("skipped: {error}");
-            return;
-        }
         let folder = open_folder();
         let mut lab = lab_on_an_empty_image(URI, folder.path(), 204);
         lab.network = Some(73);
@@ -532,7 +566,6 @@ mod libvirt {
     }
 
     /// As root it runs itself again as an ordinary user, with a home of its own.
-    #[test]
     fn a_users_qemu_keeps_the_contract() {
         const URI: &str = "qemu:///session";
         const NOBODY: u32 = 65534;
@@ -546,17 +579,12 @@ mod libvirt {
             let started = Command::new("setpriv")
                 .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
                 .arg(&program)
-                .args([
-                    "--exact",
-                    "libvirt::a_users_qemu_keeps_the_contract",
-                    "--nocapture",
-                ])
+                .args(["--exact", "a_users_qemu_keeps_the_contract", "--nocapture"])
                 .env_clear()
                 .env("PATH", std::env::var_os("PATH").unwrap_or_default())
                 .env("HOME", &home)
                 .env("XDG_RUNTIME_DIR", &home)
                 .env("TMPDIR", &home)
-                .env(CHILD, "1")
                 .current_dir("/")
                 .output();
             match started {
@@ -565,13 +593,8 @@ mod libvirt {
                     let complaint = String::from_utf8_lossy(&output.stderr);
                     assert!(output.status.success(), "{complaint}");
                 }
-                Err(error) => println!("skipped: cannot become an ordinary user: {error}"),
+                Err(error) => panic!("cannot become an ordinary user: {error}"),
             }
-            return;
-        }
-        if let Err(error) = LibvirtDriver::connect(Some(URI)) {
-            assert!(std::env::var_os(CHILD).is_none(), "{error}");
-            println!("skipped: {error}");
             return;
         }
         let folder = open_folder();

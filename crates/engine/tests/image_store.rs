@@ -1,7 +1,6 @@
 //! The image store on the fake driver: what it promises, and what is left when it is broken off
 //! at every single call.
 
-#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use std::path::{Path, PathBuf};
@@ -272,58 +271,4 @@ fn files_of_the_user_are_used_where_they_lie_if_qemu_reaches_them() {
     assert!(matches!(fact(&session), ImageFact::Present(_)));
     std::fs::remove_file(&path).unwrap();
     assert!(matches!(fact(&host), ImageFact::Missing(_)));
-}
-
-/// The same on real libvirt: as root on the system's, as anybody else on one's own.
-#[cfg(feature = "libvirt")]
-#[test]
-fn libvirts_pool_keeps_images_too() {
-    use std::os::unix::fs::PermissionsExt;
-    use vnflab_engine::driver::libvirt::LibvirtDriver;
-    let driver = match LibvirtDriver::connect(None) {
-        Ok(driver) => driver,
-        Err(error) => {
-            println!("skipped: {error}");
-            return;
-        }
-    };
-    const NAME: &str = "vnflab-test-image";
-    let (_folder, path) = source();
-    // Several packets of the connection, and not a whole number of them.
-    let content: Vec<u8> = (0..1_000_003_u32).map(|at| (at % 251) as u8).collect();
-    std::fs::write(&path, &content).unwrap();
-    let store = ImageStore::new(&driver);
-    // What an earlier run that failed may have left.
-    let _ = store.remove(NAME);
-    let mut told = Vec::new();
-    let image = store
-        .add(&path, Some(NAME), &mut |done, _| told.push(done))
-        .unwrap();
-    assert!(told.len() > 2 && told.is_sorted(), "{told:?}");
-    assert_eq!(std::fs::read(&image.path).unwrap(), content);
-    let mode = std::fs::metadata(&image.path).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o444);
-    assert!(names(&store).contains(&NAME.to_owned()));
-    let verified = store.verify(NAME, &mut ignore).unwrap();
-    assert_eq!(verified, Verification::Intact);
-    let again = store.add(&path, Some(NAME), &mut ignore);
-    assert!(matches!(again, Err(StoreError::Exists(_))), "{again:?}");
-    let volume = "vnflab1.vnflab-test.image.disk.qcow2".to_owned();
-    driver
-        .create_overlay(&Overlay {
-            volume: volume.clone(),
-            image_path: image.path.clone(),
-            image_format: "raw".to_owned(),
-            size_bytes: 1 << 20,
-        })
-        .unwrap();
-    let in_use = store.remove(NAME);
-    driver.delete_volume(&volume).unwrap();
-    assert!(
-        matches!(in_use, Err(StoreError::InUse { .. })),
-        "{in_use:?}"
-    );
-    store.remove(NAME).unwrap();
-    assert!(!names(&store).contains(&NAME.to_owned()));
-    assert!(!Path::new(&image.path).exists());
 }
