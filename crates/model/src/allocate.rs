@@ -16,6 +16,7 @@
 
 mod address;
 mod interfaces;
+mod listener;
 mod management;
 mod numbering;
 
@@ -30,13 +31,14 @@ use crate::kind::{Bus, Dialect};
 use crate::lab::{Lab, Node, StartupConfig};
 use crate::observed::{Host, Observed, VolumeName};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 /// Port of a node's console on its own loopback address, or the first where all consoles share
-/// an address.
+/// an address; the next one where something else has it on all addresses.
 pub const CONSOLE_PORT: u16 = 5000;
 
-/// Port that leads to a node's SSH server, on its own loopback address.
+/// Port that leads to a node's SSH server, on its own loopback address; the next one where
+/// something else has it on all addresses.
 pub const SSH_PORT: u16 = 2222;
 
 /// Tunnel of data interface n is bound to this port plus n.
@@ -131,7 +133,8 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
         Ok(management) => management,
         Err(error) => return Err(vec![error]),
     };
-    let plans = match interfaces::allocate(&request, &addresses, &management) {
+    let listeners = listener::allocate(&request, &addresses, &numbers);
+    let plans = match interfaces::allocate(&request, &addresses, &management, &listeners) {
         Ok(plans) => plans,
         Err(error) => return Err(vec![error]),
     };
@@ -174,9 +177,12 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
                 machine: machine(node),
                 volume_folder: request.host.volume_folder.clone(),
                 drives,
-                access: access(node, &management.nodes[position], address),
+                access: access(node, &management.nodes[position], listeners[position].ssh),
                 nics,
-                console: console(&request, node, number, address),
+                console: Console {
+                    listen: listeners[position].console,
+                    log_path: console_log(&request, node),
+                },
                 ready: ReadyBlueprint {
                     patterns: node.guest.ready.patterns.clone(),
                     timeout_seconds: node.guest.ready.timeout.as_secs(),
@@ -228,35 +234,25 @@ fn machine(node: &Node) -> MachineBlueprint {
     }
 }
 
-fn console(request: &Request<'_>, node: &Node, number: u32, address: Ipv4Addr) -> Console {
-    let shared = request.lab.console_address;
-    let listen = match (node.console_port, shared) {
-        (Some((port, _)), shared) => {
-            SocketAddr::new(shared.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), port)
-        }
-        (None, Some(shared)) => {
-            let offset = u16::try_from(number).unwrap_or(u16::MAX);
-            SocketAddr::new(shared, CONSOLE_PORT.saturating_add(offset))
-        }
-        (None, None) => SocketAddr::new(IpAddr::V4(address), CONSOLE_PORT),
-    };
+fn console_log(request: &Request<'_>, node: &Node) -> String {
     let (folder, lab, name) = (&request.host.console_folder, &request.lab.name, &node.name);
-    Console {
-        listen,
-        log_path: format!("{folder}/{lab}.{name}.log"),
-    }
+    format!("{folder}/{lab}.{name}.log")
 }
 
 /// User that the generated NoCloud configuration makes where the kind ships no login.
 pub const CLOUD_USER: &str = "admin";
 
-fn access(node: &Node, management: &management::NodeManagement, own: Ipv4Addr) -> Option<Access> {
+fn access(
+    node: &Node,
+    management: &management::NodeManagement,
+    forwarded: SocketAddr,
+) -> Option<Access> {
     use management::NodeManagement;
     let login = node.guest.login.as_ref().map(|login| login.user.clone());
     let user = login.or_else(|| day0::makes_user(node).then(|| CLOUD_USER.to_owned()));
     match management {
         NodeManagement::User => Some(Access {
-            ssh: SocketAddr::new(IpAddr::V4(own), SSH_PORT),
+            ssh: forwarded,
             address: IpAddr::V4(management::USER_NETWORK_GUEST),
             user,
         }),
@@ -336,7 +332,7 @@ fn drives(
     for (index, disk) in hardware.extra_disks.iter().enumerate() {
         let content = DriveContent::Empty {
             volume: volume(&format!("extra{}", index + 1), "qcow2"),
-            size_bytes: disk.size_mib * 1024 * 1024,
+            size_bytes: disk.size_mib.saturating_mul(1024 * 1024),
         };
         drives.push(Drive {
             bus: disk.bus,

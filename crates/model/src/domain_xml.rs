@@ -20,7 +20,7 @@ use crate::blueprint::{
     NetworkBlueprint, Nic, NodeBlueprint,
 };
 use crate::hash;
-use crate::kind::{Bus, Firmware, NicModel, Video};
+use crate::kind::{Bus, Firmware, Machine, NicModel, Video};
 use crate::observed::Scope;
 use crate::record::{NodeRecord, network_to_xml};
 use quick_xml::escape::escape;
@@ -299,16 +299,14 @@ fn devices(xml: &mut Text, node: &NodeBlueprint, scope: Scope) {
     xml.open("<devices>");
     let mut disk_slots = DISK_SLOTS.into_iter();
     let on = |bus: Bus| node.drives.iter().any(|drive| drive.bus == bus);
-    for (bus, element) in [
-        (Bus::Sata, "<controller type='sata' index='0'>"),
-        (
-            Bus::Scsi,
-            "<controller type='scsi' index='0' model='virtio-scsi'>",
-        ),
-    ] {
-        if on(bus) {
-            controller(xml, element, disk_slots.next().unwrap_or(0));
-        }
+    // Q35 has a SATA controller of its own, at an address that cannot be chosen.
+    if on(Bus::Sata) && node.machine.machine == Machine::Pc {
+        let element = "<controller type='sata' index='0'>";
+        controller(xml, element, disk_slots.next().unwrap_or(0));
+    }
+    if on(Bus::Scsi) {
+        let element = "<controller type='scsi' index='0' model='virtio-scsi'>";
+        controller(xml, element, disk_slots.next().unwrap_or(0));
     }
     if on(Bus::Usb) {
         let element = "<controller type='usb' index='0' model='qemu-xhci'>";
@@ -416,7 +414,10 @@ fn disk(
         | DriveContent::Empty { volume, .. }
         | DriveContent::Media { volume, .. } => format!("{folder}/{volume}"),
     };
-    xml.line(&format!("<source file='{}'/>", escape(&path)));
+    match drive.content {
+        DriveContent::HostIso { .. } => foreign_source(xml, &path, scope),
+        _ => xml.line(&format!("<source file='{}'/>", escape(&path))),
+    }
     if let DriveContent::Overlay {
         image_path,
         image_format,
@@ -425,7 +426,7 @@ fn disk(
     {
         xml.open("<backingStore type='file'>");
         xml.line(&format!("<format type='{}'/>", escape(image_format)));
-        image_source(xml, image_path, scope);
+        foreign_source(xml, image_path, scope);
         xml.close("</backingStore>");
     }
     xml.line(&format!(
@@ -448,9 +449,10 @@ fn disk(
     xml.close("</disk>");
 }
 
-/// The system's libvirt would make an image its own user's, although it only reads it; an image
-/// stays as its owner has it. A user's libvirt changes no owners and does not know the element.
-fn image_source(xml: &mut Text, path: &str, scope: Scope) {
+/// A file that is not ours and is only read: an image, an ISO of the user. The system's libvirt
+/// would make it its own user's; it stays as its owner has it. A user's libvirt changes no owners
+/// and does not know the element.
+fn foreign_source(xml: &mut Text, path: &str, scope: Scope) {
     match scope {
         Scope::Session => xml.line(&format!("<source file='{}'/>", escape(path))),
         Scope::System => {
@@ -529,10 +531,9 @@ fn user_networking(xml: &mut Text, node: &NodeBlueprint) {
             NicModel::Virtio => "virtio-net-pci",
             other => other.word(),
         };
-        let bus = if bus == 0 {
-            "pci.0".to_owned()
-        } else {
-            format!("pci.{bus}")
+        let bus = match (bus, node.machine.machine) {
+            (0, Machine::Q35) => "pcie.0".to_owned(),
+            _ => format!("pci.{bus}"),
         };
         arguments.push("-netdev".to_owned());
         arguments.push(format!("user,id=user{position},hostfwd=tcp:{ssh}-:22"));

@@ -344,6 +344,74 @@ fn an_interface_without_a_link_has_no_carrier_and_sends_nowhere() {
     }
 }
 
+fn consoles(blueprint: &Blueprint) -> Vec<String> {
+    let nodes = blueprint.nodes.iter();
+    nodes.map(|node| node.console.listen.to_string()).collect()
+}
+
+#[test]
+fn a_port_that_a_server_has_on_all_addresses_is_left_to_it() {
+    let lab = native(PAIR);
+    let mut facts = facts(&lab);
+    facts.tcp_taken = ["0.0.0.0:5000", "[::]:2222"]
+        .map(|text| text.parse().unwrap())
+        .into();
+    let blueprint = allocate(Request {
+        lab: &lab,
+        source: "/lab/lab.yaml",
+        host: &host(Scope::Session),
+        observed: &Observed::default(),
+        facts: &facts,
+        authorized_keys: &[],
+    })
+    .unwrap();
+    for node in &blueprint.nodes {
+        assert_eq!(node.console.listen.port(), 5001);
+        assert_eq!(node.access.as_ref().unwrap().ssh.port(), 2223);
+    }
+}
+
+#[test]
+fn consoles_on_one_address_have_different_ports_and_keep_them() {
+    let text = "\
+name: shared
+console: {address: 127.0.0.1}
+defaults: {kind: frr}
+nodes:
+  r1: {console: 5002}
+  r2:
+  r3:
+";
+    let before = blueprint(&native(text), Scope::Session);
+    assert_eq!(
+        consoles(&before),
+        ["127.0.0.1:5002", "127.0.0.1:5003", "127.0.0.1:5004"]
+    );
+    let without_r1 = native(&text.replace("  r1: {console: 5002}\n", ""));
+    let after = blueprint_with(&without_r1, Scope::Session, &built(&before));
+    assert_eq!(consoles(&after), ["127.0.0.1:5003", "127.0.0.1:5004"]);
+}
+
+#[test]
+fn an_address_that_the_lab_gives_is_not_given_again() {
+    let text = "\
+name: mixed
+defaults: {kind: frr}
+nodes: {r1: , r2: , r3: }
+links:
+  - {endpoints: [r1:eth1, r2:eth1], ipv4: [10.128.0.0/31, 10.128.0.1/31]}
+  - r2:eth2 -- r3:eth1
+";
+    let blueprint = blueprint(&native(text), Scope::Session);
+    let mut addresses = BTreeSet::new();
+    for nic in blueprint.nodes.iter().flat_map(|node| &node.nics) {
+        for address in &nic.addresses {
+            assert!(addresses.insert(address.clone()), "{address} twice");
+        }
+    }
+    assert_eq!(addresses.len(), 4);
+}
+
 /// A lab with the given nodes and links; what it means is a lab of frr routers.
 fn lab_text(nodes: &BTreeSet<u8>, links: &BTreeMap<(u8, u8), ()>) -> String {
     let mut text = "name: random\ndefaults: {kind: frr, interfaces: 8}\nnodes:\n".to_owned();

@@ -1,7 +1,8 @@
 //! The NICs of every node: MAC addresses, tunnel ends, peers and link addresses.
 
+use super::listener::Listeners;
 use super::management::{LabManagement, NodeManagement};
-use super::{AllocateError, Request, SSH_PORT, TUNNEL_PORT};
+use super::{AllocateError, Request, TUNNEL_PORT};
 use crate::blueprint::{Attachment, Carrier, Nic, NicRole};
 use crate::hash;
 use crate::kind::{Dialect, MediaForm};
@@ -29,6 +30,7 @@ pub(super) fn allocate(
     request: &Request<'_>,
     addresses: &[Ipv4Addr],
     management: &LabManagement,
+    listeners: &[Listeners],
 ) -> Result<Vec<Vec<Nic>>, AllocateError> {
     let lab = request.lab;
     let peers = peers(lab);
@@ -45,6 +47,7 @@ pub(super) fn allocate(
                 mac,
                 &management.nodes[position],
                 own,
+                listeners[position],
             ));
         }
         for dummy in 0..node.kind.interfaces.dummies {
@@ -122,6 +125,7 @@ fn management_nic(
     mac: MacAddress,
     management: &NodeManagement,
     own: Ipv4Addr,
+    listeners: Listeners,
 ) -> Nic {
     let (attachment, carrier) = match management {
         NodeManagement::Bridge { bridge, .. } => (
@@ -130,10 +134,7 @@ fn management_nic(
             },
             Carrier::Up,
         ),
-        NodeManagement::User => {
-            let ssh = SocketAddr::new(IpAddr::V4(own), SSH_PORT);
-            (Attachment::User { ssh }, Carrier::Up)
-        }
+        NodeManagement::User => (Attachment::User { ssh: listeners.ssh }, Carrier::Up),
         NodeManagement::Unconnected => (unconnected(own, HIDDEN_TUNNEL_PORT), Carrier::Down),
     };
     Nic {
@@ -213,7 +214,15 @@ fn link_addresses(request: &Request<'_>) -> Result<BTreeMap<End, Ipv4Net>, Alloc
         let [a, b] = ends.map(key);
         had.get(&(a, b)).copied()
     };
-    let mut used: BTreeSet<u32> = wanted.iter().filter_map(kept).map(|(low, _)| low).collect();
+    // What the lab gives itself is not given again.
+    let interfaces = lab.nodes.iter().flat_map(|node| &node.interfaces);
+    let given = interfaces.flat_map(|interface| &interface.addresses);
+    let given = given.filter_map(|address| match address {
+        IpNet::V4(address) => Some(u32::from(address.addr()) & !1),
+        IpNet::V6(_) => None,
+    });
+    let kept_subnets = wanted.iter().filter_map(kept).map(|(low, _)| low);
+    let mut used: BTreeSet<u32> = kept_subnets.chain(given).collect();
     let pool = lab.link_pool;
     let (first, last) = (u32::from(pool.network()), u32::from(pool.broadcast()));
     let mut next = first;

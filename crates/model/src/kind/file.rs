@@ -10,6 +10,10 @@ use super::{
     Machine, MediaForm, NicModel, PatternError, Ready, SmbiosField, Support, Video,
 };
 
+/// Most interfaces that a kind may claim: more than any VNF has, and few enough to be counted
+/// through. What one machine has room for is told when a lab is allocated.
+const INTERFACE_LIMIT: u32 = 1000;
+
 /// A kind as it is written.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -226,14 +230,14 @@ impl KindFile {
             },
             interfaces: Interfaces {
                 management: interfaces.management,
-                dummies: interfaces.dummies.unwrap_or(0),
+                dummies: interfaces.dummies.unwrap_or(0).min(INTERFACE_LIMIT),
                 patterns: names
                     .iter()
                     .map(|name| InterfacePattern::parse(name))
                     .collect::<Result<_, _>>()?,
-                default_count: interfaces.default_count.unwrap_or(4),
-                minimum_count: interfaces.minimum_count.unwrap_or(0),
-                limit: interfaces.limit.unwrap_or(25),
+                default_count: interfaces.default_count.unwrap_or(4).min(INTERFACE_LIMIT),
+                minimum_count: interfaces.minimum_count.unwrap_or(0).min(INTERFACE_LIMIT),
+                limit: interfaces.limit.unwrap_or(25).min(INTERFACE_LIMIT),
             },
             day0: Day0 {
                 form: self.day0.form.unwrap_or(MediaForm::None),

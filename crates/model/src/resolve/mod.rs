@@ -6,6 +6,7 @@
 //! trust it otherwise. [`read`] does it all, from texts to a lab.
 
 mod link;
+mod management;
 mod stand_in;
 
 use crate::check::check;
@@ -14,7 +15,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::facts::Facts;
 use crate::format::{self, Input, shown};
 use crate::kind::{Catalogue, Kind};
-use crate::lab::{FixedTunnel, Interface, Lab, Management, Node, StartupConfig};
+use crate::lab::{FixedTunnel, Interface, Lab, Node, StartupConfig};
 use crate::name::Name;
 use crate::span::{Sources, Span, Spanned};
 use crate::spec::{AddressingSpec, ImageSpec, LabSpec, NodeSpec, StartupConfigSpec};
@@ -63,21 +64,13 @@ pub fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnosti
     let (loopback_pool, link_pool) = pools.unwrap_or_else(default_pools);
     let name = name.unwrap_or_else(|| Name::new("lab").expect("three letters"));
     let (nodes, links) = links.apply(spec, resolved);
-    let management = &spec.management;
+    let management = management::management(spec, &mut found);
     let lab = Lab {
         name,
         name_span: spec.name.span,
         nodes,
         links,
-        management: Management {
-            mode: management.mode.as_ref().map(|mode| mode.value),
-            bridge: management
-                .bridge
-                .as_ref()
-                .map(|bridge| bridge.value.clone()),
-            ipv4_subnet: management.ipv4_subnet.as_ref().map(|subnet| subnet.value),
-            networks: management.networks.clone(),
-        },
+        management,
         loopback_pool,
         link_pool,
         console_address: spec.console_address.as_ref().map(|address| address.value),
