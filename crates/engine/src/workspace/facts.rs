@@ -47,7 +47,9 @@ pub(super) fn gather(
                 Some(ImageFact::Missing(_))
             )
         };
-        stand_in(lab, replacement, missing);
+        reading
+            .diagnostics
+            .extend(stand_in(lab, replacement, missing));
         facts.images = images_again(&store, lab, &reading.folder, host, facts.images)?;
     }
     facts.files = files(lab, &reading.folder);

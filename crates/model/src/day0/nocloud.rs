@@ -47,6 +47,10 @@ fn user_data(request: &Day0Request<'_>) -> String {
         },
     };
     let mut data = json!({ "hostname": request.node.hostname });
+    if !request.authorized_keys.is_empty() {
+        // There is a key; a password that everybody knows stays on the serial console.
+        data["ssh_pwauth"] = json!(false);
+    }
     match super::makes_user(request.node) {
         true => {
             data["users"] = json!(["default", {
