@@ -120,10 +120,13 @@ impl LibvirtDriver {
         if state(&domain) == Some(DomainState::Running) {
             return Ok(());
         }
-        domain
-            .resume()
-            .map(drop)
-            .map_err(|error| refused(Operation::Resume, name, &error))
+        match domain.resume() {
+            Ok(_) => Ok(()),
+            // It was held because libvirt was starting it, for a process that was killed since;
+            // and that has come to its end meanwhile.
+            Err(_) if state(&domain) == Some(DomainState::Running) => Ok(()),
+            Err(error) => Err(refused(Operation::Resume, name, &error)),
+        }
     }
 
     pub(super) fn shutdown_own_domain(
