@@ -1,0 +1,53 @@
+//! The proofs, by what they need of the host.
+
+mod edits;
+mod fabric;
+mod foreign;
+mod frames;
+mod input;
+mod interruption;
+mod ring;
+mod session;
+mod side_by_side;
+
+use crate::harness::host::Host;
+use crate::harness::stage::Stage;
+use libtest_mimic::Trial;
+use std::sync::Arc;
+
+/// All proofs. The cheap ones come first: they tell soonest, and while they play the first lab
+/// boots.
+pub(crate) fn all(host: &Arc<Host>) -> Vec<Trial> {
+    let system = system(host);
+    let ring = ring::stage(host);
+    let pair = edits::stage(host);
+    let twins = side_by_side::stage(host);
+    let fabric = fabric::stage(host);
+    let user = session::stage(host);
+    system.prepares(&ring);
+    ring.prepares(&pair);
+    pair.prepares(&twins);
+    twins.prepares(&fabric);
+    fabric.prepares(&user);
+    let groups = [
+        input::trials(&system),
+        fabric::trials_without_guests(&system),
+        foreign::trials(&system),
+        interruption::trials(&system),
+        ring::trials(&ring),
+        edits::trials(&pair),
+        side_by_side::trials(&twins),
+        fabric::trials(&fabric),
+        session::trials(&user),
+    ];
+    groups.into_iter().flatten().collect()
+}
+
+/// The system's libvirt, without a lab.
+fn system(host: &Arc<Host>) -> Arc<Stage<Arc<Host>>> {
+    let host = Arc::clone(host);
+    Stage::new(move || {
+        host.with_system()?;
+        Ok(Arc::clone(&host))
+    })
+}
