@@ -6,6 +6,7 @@
 
 mod down;
 mod power;
+mod sharing;
 mod up;
 
 pub use down::{Disks, plan_down};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::LazyLock;
 use vnflab_model::allocate::{Request, allocate};
-use vnflab_model::blueprint::{Accelerator, Attachment, Blueprint, Carrier};
+use vnflab_model::blueprint::{Accelerator, Attachment, Blueprint, Carrier, DriveContent};
 use vnflab_model::domain_xml::{domain_xml, network_xml};
 use vnflab_model::facts::{DiskFormat, Facts, FileFact, ImageDetails, ImageFact, ImageKey};
 use vnflab_model::format::{self, Input, InputFile};
@@ -17,7 +17,9 @@ use vnflab_model::observed::{
     DomainState, Host, Locality, NetworkState, Observed, ObservedDomain, ObservedNetwork,
     ObservedVolume, Scope, VolumeName,
 };
-use vnflab_model::plan::{Action, Disks, Plan, plan_down, plan_up};
+use vnflab_model::plan::{
+    Action, Disks, Plan, PlanError, Stop, plan_down, plan_restart, plan_start, plan_up,
+};
 use vnflab_model::record::NodeRecord;
 use vnflab_model::resolve::{resolve, stand_in};
 use vnflab_model::span::Sources;
@@ -156,16 +158,20 @@ fn built(blueprint: &Blueprint) -> Observed {
             process: None,
         });
         for drive in &node.drives {
-            use vnflab_model::blueprint::DriveContent;
-            let backing_path = match &drive.content {
-                DriveContent::Overlay { image_path, .. } => Some(image_path.clone()),
-                _ => None,
+            let (backing_path, capacity_bytes) = match &drive.content {
+                DriveContent::Overlay {
+                    image_path,
+                    size_bytes,
+                    ..
+                } => (Some(image_path.clone()), *size_bytes),
+                DriveContent::Empty { size_bytes, .. } => (None, *size_bytes),
+                _ => (None, 0),
             };
             if let Some(volume) = drive.volume() {
                 observed.volumes.push(ObservedVolume {
                     name: VolumeName::parse(volume).unwrap(),
                     backing_path,
-                    capacity_bytes: 0,
+                    capacity_bytes,
                     allocation_bytes: 0,
                 });
             }
@@ -319,6 +325,91 @@ links:
     assert_eq!(after.node("r2"), before.node("r2"));
     let plan = plan_up(&after, &observed, None).unwrap();
     insta::assert_snapshot!(shown(&plan));
+}
+
+/// The pair as it runs on another subnet than the blueprint's: its network has to be made anew.
+fn pair_on_another_subnet(blueprint: &Blueprint) -> Observed {
+    let mut observed = built(blueprint);
+    let network = &mut observed.networks[0].blueprint;
+    network.gateway = "10.254.0.1".parse().unwrap();
+    observed
+}
+
+fn names(nodes: &[&str]) -> BTreeSet<String> {
+    nodes.iter().map(|&node| node.to_owned()).collect()
+}
+
+#[test]
+fn naming_nodes_never_takes_the_power_of_others() {
+    let blueprint = blueprint(&native(PAIR), Scope::System);
+    let selection = names(&["r1"]);
+    let network = blueprint.networks[0].name.clone();
+    let observed = pair_on_another_subnet(&blueprint);
+    assert_eq!(
+        plan_up(&blueprint, &observed, Some(&selection)),
+        Err(vec![PlanError::NetworkChanges(network)])
+    );
+    assert!(plan_up(&blueprint, &observed, None).is_ok());
+
+    let mut without_network = blueprint.clone();
+    without_network.networks.clear();
+    let plan = plan_up(&without_network, &built(&blueprint), Some(&selection)).unwrap();
+    assert!(plan.is_empty(), "{}", shown(&plan));
+    let whole = plan_up(&without_network, &built(&blueprint), None).unwrap();
+    assert!(!whole.is_empty());
+}
+
+#[test]
+fn a_network_that_another_lab_is_on_stays_as_it_is() {
+    let blueprint = blueprint(&native(PAIR), Scope::System);
+    let with_another_lab = |mut observed: Observed, state| {
+        let mut domain = observed.domains[0].clone();
+        domain.name = "vnflab-other-r1".to_owned();
+        domain.record.blueprint.lab = "other".to_owned();
+        domain.state = state;
+        observed.domains.push(domain);
+        observed
+    };
+    let changed = pair_on_another_subnet(&blueprint);
+    let running = with_another_lab(changed.clone(), DomainState::Running);
+    assert_eq!(
+        plan_up(&blueprint, &running, None),
+        Err(vec![PlanError::NetworkInUse {
+            network: blueprint.networks[0].name.clone(),
+            lab: "other".to_owned(),
+        }])
+    );
+    let off = with_another_lab(changed, DomainState::Off);
+    assert!(plan_up(&blueprint, &off, None).is_ok());
+
+    let mut without_network = blueprint.clone();
+    without_network.networks.clear();
+    let observed = with_another_lab(built(&blueprint), DomainState::Running);
+    let plan = plan_up(&without_network, &observed, None).unwrap();
+    assert!(plan.is_empty(), "{}", shown(&plan));
+}
+
+#[test]
+fn starting_a_node_starts_its_network_first() {
+    let blueprint = blueprint(&native(PAIR), Scope::System);
+    let mut observed = built(&blueprint);
+    observed.networks[0].state = NetworkState::Inactive;
+    for domain in &mut observed.domains {
+        domain.state = DomainState::Off;
+    }
+    let nodes = names(&["r1", "r2"]);
+    for plan in [
+        plan_start("pair", &observed, &nodes).unwrap(),
+        plan_restart("pair", &observed, &nodes, Stop::PowerOff).unwrap(),
+    ] {
+        let words: Vec<_> = plan.steps.iter().map(|step| step.action.word()).collect();
+        assert_eq!(words, ["start-network", "start-domain", "start-domain"]);
+        assert_eq!(plan.steps[1].after, [0]);
+        assert_eq!(plan.steps[2].after, [0]);
+    }
+    observed.networks[0].state = NetworkState::Active;
+    let plan = plan_start("pair", &observed, &nodes).unwrap();
+    assert_eq!(plan.steps.len(), 2, "{}", shown(&plan));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! From what is to nothing.
 
+use super::sharing::other_lab_on;
 use super::{Action, Plan, StepId, Subject};
-use crate::blueprint::Attachment;
 use crate::observed::{DomainState, Observed};
 use std::collections::BTreeMap;
 
@@ -70,7 +70,7 @@ pub fn plan_down(lab: &str, observed: &Observed, disks: Disks) -> Plan {
         .filter(|network| network.blueprint.lab == lab)
     {
         let bridge = &network.blueprint.bridge;
-        if used_by_another_lab(lab, bridge, observed) {
+        if other_lab_on(bridge, lab, observed).is_some() {
             continue;
         }
         let name = network.blueprint.name.clone();
@@ -83,18 +83,4 @@ pub fn plan_down(lab: &str, observed: &Observed, disks: Disks) -> Plan {
         );
     }
     plan
-}
-
-fn used_by_another_lab(lab: &str, bridge: &str, observed: &Observed) -> bool {
-    let others = observed
-        .domains
-        .iter()
-        .filter(|domain| domain.record.blueprint.lab != lab);
-    others
-        .filter(|domain| domain.state != DomainState::Off)
-        .any(|domain| {
-            domain.record.blueprint.nics.iter().any(|nic| {
-            matches!(&nic.attachment, Attachment::Bridge { bridge: used } if used == bridge)
-        })
-        })
 }

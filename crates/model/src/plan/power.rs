@@ -1,10 +1,12 @@
 //! Power of nodes that exist: start, stop, restart.
 
-use super::{Action, Plan, PlanError, Subject};
-use crate::observed::{DomainState, Observed, ObservedDomain};
-use std::collections::BTreeSet;
+use super::{Action, Plan, PlanError, StepId, Subject};
+use crate::blueprint::Attachment;
+use crate::observed::{DomainState, NetworkState, Observed, ObservedDomain};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What has to be done so that the nodes run. They must exist; `up` makes them.
+/// What has to be done so that the nodes run, with the networks under them. They must exist;
+/// `up` makes them.
 ///
 /// # Errors
 ///
@@ -15,6 +17,7 @@ pub fn plan_start(
     nodes: &BTreeSet<String>,
 ) -> Result<Plan, Vec<PlanError>> {
     let mut plan = Plan::default();
+    let mut networks = Networks::new(observed);
     for domain in named(lab, observed, nodes)? {
         let name = domain.name.clone();
         let action = match domain.state {
@@ -22,7 +25,8 @@ pub fn plan_start(
             DomainState::Paused => Action::ResumeDomain { domain: name },
             DomainState::Off | DomainState::Crashed => Action::StartDomain { domain: name },
         };
-        plan.push(&subject(domain), action, "asked for", &[]);
+        let ready = networks.start_under(domain, &mut plan);
+        plan.push(&subject(domain), action, "asked for", &ready);
     }
     Ok(plan)
 }
@@ -60,11 +64,12 @@ pub fn plan_restart(
     how: Stop,
 ) -> Result<Plan, Vec<PlanError>> {
     let mut plan = Plan::default();
+    let mut networks = Networks::new(observed);
     for domain in named(lab, observed, nodes)? {
-        let after = match domain.state {
-            DomainState::Off => Vec::new(),
-            _ => vec![push_stop(&mut plan, domain, how)],
-        };
+        let mut after = networks.start_under(domain, &mut plan);
+        if domain.state != DomainState::Off {
+            after.push(push_stop(&mut plan, domain, how));
+        }
         let action = Action::StartDomain {
             domain: domain.name.clone(),
         };
@@ -82,7 +87,53 @@ pub enum Stop {
     PowerOff,
 }
 
-fn push_stop(plan: &mut Plan, domain: &ObservedDomain, how: Stop) -> super::StepId {
+/// Our networks that do not run, as after a start of the host: they wait for the first VM.
+struct Networks<'a> {
+    /// Names by bridge.
+    inactive: BTreeMap<&'a str, &'a str>,
+    /// The step that starts a network, by bridge.
+    started: BTreeMap<&'a str, StepId>,
+}
+
+impl<'a> Networks<'a> {
+    fn new(observed: &'a Observed) -> Self {
+        let inactive = observed
+            .networks
+            .iter()
+            .filter(|network| network.state == NetworkState::Inactive)
+            .map(|network| {
+                let network = &network.blueprint;
+                (network.bridge.as_str(), network.name.as_str())
+            });
+        Self {
+            inactive: inactive.collect(),
+            started: BTreeMap::new(),
+        }
+    }
+
+    /// Starts every network that a domain is on and that does not run yet; returns the steps.
+    fn start_under(&mut self, domain: &ObservedDomain, plan: &mut Plan) -> Vec<StepId> {
+        let mut steps = Vec::new();
+        for nic in &domain.record.blueprint.nics {
+            let Attachment::Bridge { bridge } = &nic.attachment else {
+                continue;
+            };
+            let Some((bridge, network)) = self.inactive.get_key_value(bridge.as_str()) else {
+                continue;
+            };
+            let step = self.started.entry(*bridge).or_insert_with(|| {
+                let network = (*network).to_owned();
+                let subject = Subject::Network(network.clone());
+                let action = Action::StartNetwork { network };
+                plan.push(&subject, action, "does not run", &[])
+            });
+            steps.push(*step);
+        }
+        steps
+    }
+}
+
+fn push_stop(plan: &mut Plan, domain: &ObservedDomain, how: Stop) -> StepId {
     let subject = subject(domain);
     let name = || domain.name.clone();
     let after = match (how, domain.state) {

@@ -1,5 +1,6 @@
 //! From what is to what shall be.
 
+use super::sharing::other_lab_on;
 use super::{Action, Plan, StepId, Subject};
 use crate::blueprint::{
     Attachment, Blueprint, Drive, DriveContent, NetworkBlueprint, Nic, NodeBlueprint,
@@ -19,17 +20,31 @@ pub enum PlanError {
     /// A node was asked for that the lab does not have.
     #[error("the lab has no node `{0}`")]
     UnknownNode(String),
+    /// Some nodes were asked for, and a network has to be made anew, which concerns all of them.
+    #[error("the management network `{0}` changes: run `up` without naming nodes")]
+    NetworkChanges(String),
+    /// A network has to be made anew while VMs of another lab are on its bridge.
+    #[error("the management network `{network}` changes, and VMs of lab `{lab}` are on it")]
+    NetworkInUse {
+        /// libvirt's name of the network.
+        network: String,
+        /// The other lab.
+        lab: String,
+    },
 }
 
 /// What has to be done so that the lab is as the blueprint says.
 ///
-/// With a selection, only those nodes are looked at, and nothing is removed. A node that differs
-/// from its blueprint is made anew; its disk is kept unless it is to lie on another image.
+/// With a selection, only those nodes are looked at, and nothing else is removed or loses its
+/// power. A node that differs from its blueprint is made anew; its disk is kept unless it is to
+/// lie on another image. A network that the lab no longer wants stays while VMs of another lab
+/// are on it.
 ///
 /// # Errors
 ///
-/// Every name that is taken by something that is not ours, and every selected node that does
-/// not exist: all at once.
+/// Every name that is taken by something that is not ours, every selected node that does not
+/// exist, and every network that would have to be made anew under nodes that were not selected
+/// or under another lab: all at once.
 pub fn plan_up(
     blueprint: &Blueprint,
     observed: &Observed,
@@ -45,7 +60,11 @@ pub fn plan_up(
         None => plan_leftovers(&mut plan, blueprint, &seen),
         Some(_) => Vec::new(),
     };
-    let networks = plan_networks(&mut plan, blueprint, &seen, &freed);
+    let mut networks = Networks::default();
+    if selection.is_none() {
+        remove_networks(&mut plan, &mut networks, blueprint, observed, &seen, &freed);
+    }
+    plan_networks(&mut plan, &mut networks, blueprint, &seen, &freed);
     let selected = |name: &str| selection.is_none_or(|names| names.contains(name));
     for node in blueprint.nodes.iter().filter(|node| selected(&node.node)) {
         plan_node(&mut plan, node, &seen, &networks);
@@ -78,7 +97,36 @@ fn conflicts(
         .map(PlanError::ForeignDomain)
         .chain(foreign_networks.map(PlanError::ForeignNetwork))
         .chain(strangers.cloned().map(PlanError::UnknownNode))
+        .chain(network_conflicts(blueprint, observed, selection.is_some()))
         .collect()
+}
+
+/// The networks that have to be made anew and cannot be.
+fn network_conflicts(
+    blueprint: &Blueprint,
+    observed: &Observed,
+    is_selection: bool,
+) -> Vec<PlanError> {
+    let seen = Seen::new(blueprint, observed);
+    let mut errors = Vec::new();
+    for network in &blueprint.networks {
+        let Some(was) = seen.networks.get(network.name.as_str()) else {
+            continue;
+        };
+        if same_network(&was.blueprint, network) {
+            continue;
+        }
+        let name = network.name.clone();
+        if let Some(other) = other_lab_on(&was.blueprint.bridge, &blueprint.lab, observed) {
+            errors.push(PlanError::NetworkInUse {
+                network: name,
+                lab: other.to_owned(),
+            });
+        } else if is_selection {
+            errors.push(PlanError::NetworkChanges(name));
+        }
+    }
+    errors
 }
 
 /// What was observed of this lab, by name, so that no node has to search.
@@ -178,6 +226,7 @@ fn plan_leftovers(plan: &mut Plan, blueprint: &Blueprint, seen: &Seen<'_>) -> Ve
 }
 
 /// The outcome of planning the networks.
+#[derive(Default)]
 struct Networks {
     /// The step after which a bridge can be used.
     ready: BTreeMap<String, StepId>,
@@ -186,16 +235,15 @@ struct Networks {
     powered_off: BTreeMap<String, Vec<StepId>>,
 }
 
-fn plan_networks(
+/// Removes the lab's networks that have no place in the blueprint.
+fn remove_networks(
     plan: &mut Plan,
+    outcome: &mut Networks,
     blueprint: &Blueprint,
+    observed: &Observed,
     seen: &Seen<'_>,
     freed: &[StepId],
-) -> Networks {
-    let mut outcome = Networks {
-        ready: BTreeMap::new(),
-        powered_off: BTreeMap::new(),
-    };
+) {
     let wanted: BTreeSet<&str> = blueprint
         .networks
         .iter()
@@ -204,6 +252,9 @@ fn plan_networks(
     for name in seen.networks.keys().filter(|name| !wanted.contains(*name)) {
         let subject = Subject::Network((*name).to_owned());
         let network = &seen.networks[name].blueprint;
+        if other_lab_on(&network.bridge, &blueprint.lab, observed).is_some() {
+            continue;
+        }
         let mut off = freed.to_vec();
         for (node, step) in power_off_all_on(plan, network, blueprint, seen) {
             off.push(step);
@@ -214,6 +265,15 @@ fn plan_networks(
         };
         plan.push(&subject, action, "no longer in the lab file", &off);
     }
+}
+
+fn plan_networks(
+    plan: &mut Plan,
+    outcome: &mut Networks,
+    blueprint: &Blueprint,
+    seen: &Seen<'_>,
+    freed: &[StepId],
+) {
     for network in &blueprint.networks {
         let subject = Subject::Network(network.name.clone());
         let observed = seen.networks.get(network.name.as_str());
@@ -263,7 +323,6 @@ fn plan_networks(
             outcome.ready.insert(network.bridge.clone(), started);
         }
     }
-    outcome
 }
 
 fn define_network(
