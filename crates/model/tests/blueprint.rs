@@ -413,6 +413,27 @@ fn starting_a_node_starts_its_network_first() {
 }
 
 #[test]
+fn a_disk_of_another_size_than_its_image_is_made_anew() {
+    let before = blueprint(&native(PAIR), Scope::System);
+    let observed = built(&before);
+    let mut after = before.clone();
+    let DriveContent::Overlay { size_bytes, .. } = &mut after.nodes[0].drives[0].content else {
+        panic!("the first drive is an overlay")
+    };
+    *size_bytes *= 2;
+    let plan = plan_up(&after, &observed, None).unwrap();
+    let words: Vec<_> = plan.steps.iter().map(|step| step.action.word()).collect();
+    let expected = [
+        "destroy-domain",
+        "delete-volume",
+        "create-overlay",
+        "define-domain",
+        "start-domain",
+    ];
+    assert_eq!(words, expected, "{}", shown(&plan));
+}
+
+#[test]
 fn going_down_removes_everything_but_kept_disks() {
     let blueprint = blueprint(&native(PAIR), Scope::System);
     let observed = built(&blueprint);

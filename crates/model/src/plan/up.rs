@@ -5,8 +5,13 @@ use super::{Action, Plan, StepId, Subject};
 use crate::blueprint::{
     Attachment, Blueprint, Drive, DriveContent, NetworkBlueprint, Nic, NodeBlueprint,
 };
-use crate::observed::{DomainState, NetworkState, Observed, ObservedDomain, ObservedNetwork};
+use crate::observed::{
+    DomainState, NetworkState, Observed, ObservedDomain, ObservedNetwork, ObservedVolume,
+};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The unit of a disk's size.
+const SECTOR_BYTES: u64 = 512;
 
 /// Why a blueprint cannot be carried out here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +42,7 @@ pub enum PlanError {
 ///
 /// With a selection, only those nodes are looked at, and nothing else is removed or loses its
 /// power. A node that differs from its blueprint is made anew; its disk is kept unless it is to
-/// lie on another image. A network that the lab no longer wants stays while VMs of another lab
+/// lie on another image, or on one of another size. A network that the lab no longer wants stays while VMs of another lab
 /// are on it.
 ///
 /// # Errors
@@ -133,8 +138,7 @@ fn network_conflicts(
 struct Seen<'a> {
     domains: BTreeMap<&'a str, &'a ObservedDomain>,
     networks: BTreeMap<&'a str, &'a ObservedNetwork>,
-    /// Path of the backing file, by volume.
-    volumes: BTreeMap<String, Option<&'a str>>,
+    volumes: BTreeMap<String, &'a ObservedVolume>,
 }
 
 impl<'a> Seen<'a> {
@@ -158,7 +162,7 @@ impl<'a> Seen<'a> {
                 .volumes
                 .iter()
                 .filter(|volume| volume.name.lab == lab)
-                .map(|volume| (volume.name.to_string(), volume.backing_path.as_deref()))
+                .map(|volume| (volume.name.to_string(), volume))
                 .collect(),
         }
     }
@@ -533,19 +537,24 @@ fn plan_volumes(
                 image_format,
                 size_bytes,
             } => {
-                let (present, right) = match seen.volumes.get(volume) {
-                    None => (false, false),
-                    Some(backing) => (true, *backing == Some(image_path.as_str())),
+                let wrong = match seen.volumes.get(volume) {
+                    None => None,
+                    Some(there) if there.backing_path.as_deref() != Some(image_path) => {
+                        Some("lies on another image")
+                    }
+                    // An image that was replaced in its place: what the disk holds are the
+                    // differences from one that is gone.
+                    Some(there) if !same_capacity(there.capacity_bytes, *size_bytes) => {
+                        Some("its image has another size now")
+                    }
+                    Some(_) => continue,
                 };
-                if right {
-                    continue;
-                }
                 let mut wait = after.to_vec();
-                if present {
+                if let Some(wrong) = wrong {
                     let action = Action::DeleteVolume {
                         volume: volume.clone(),
                     };
-                    wait.push(plan.push(subject, action, "lies on another image", after));
+                    wait.push(plan.push(subject, action, wrong, after));
                 }
                 let action = Action::CreateOverlay {
                     volume: volume.clone(),
@@ -589,6 +598,11 @@ fn plan_volumes(
         }
     }
     steps
+}
+
+/// Whether a disk that was made with a size has it: qcow2 rounds up to whole sectors.
+fn same_capacity(capacity_bytes: u64, wanted_bytes: u64) -> bool {
+    capacity_bytes.div_ceil(SECTOR_BYTES) == wanted_bytes.div_ceil(SECTOR_BYTES)
 }
 
 /// Whether a medium is there and the domain's record vouches for its content.
