@@ -21,6 +21,10 @@ const KIND: ObjectKind = ObjectKind::Domain;
 /// not to be noticed beside the seconds that a guest takes. (The `virt` crate wraps no events.)
 const SHUTDOWN_POLL: Duration = Duration::from_millis(200);
 
+/// Most older parts of a console log that are removed: libvirt keeps three unless it was told
+/// otherwise (`max_backups` of `virtlogd.conf`).
+const LOG_PART_LIMIT: u32 = 100;
+
 /// A guest that ignored a request to shut down is asked again this often: one that still boots
 /// loses the first.
 const SHUTDOWN_REPEAT: Duration = Duration::from_secs(5);
@@ -203,7 +207,7 @@ impl LibvirtDriver {
             .file_name()
             .is_some_and(|name| name == own_name.as_str());
         if self.place.locality == Locality::Local && is_own {
-            let _ = std::fs::remove_file(path);
+            remove_log(path);
         }
     }
 
@@ -235,6 +239,19 @@ impl LibvirtDriver {
         }
         let text = std::fs::read_to_string(self.place.process_file(name)?).ok()?;
         text.trim().parse().ok()
+    }
+}
+
+/// Removes a log and the older parts of it that libvirt's log keeper moved aside as `LOG.0`,
+/// `LOG.1` and so on, without a gap.
+fn remove_log(path: &Path) {
+    let _ = std::fs::remove_file(path);
+    for number in 0..LOG_PART_LIMIT {
+        let mut part = path.as_os_str().to_owned();
+        part.push(format!(".{number}"));
+        if std::fs::remove_file(Path::new(&part)).is_err() {
+            return;
+        }
     }
 }
 
@@ -290,4 +307,26 @@ fn resident_kib(domain: &Domain) -> Option<u64> {
         .iter()
         .find(|stat| stat.tag == sys::VIR_DOMAIN_MEMORY_STAT_RSS)
         .map(|stat| stat.val)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_older_parts_of_a_log_go_with_it_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = ["a.log", "a.log.0", "a.log.1", "a.log.2"];
+        let others = ["a.log.old", "a.log.00", "aa.log", "aa.log.0"];
+        for name in own.iter().chain(&others) {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        remove_log(&folder.path().join("a.log"));
+        let mut left: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["a.log.00", "a.log.old", "aa.log", "aa.log.0"]);
+    }
 }
