@@ -7,7 +7,7 @@ use super::occupant::{self, Occupant};
 use super::telnet::{self, Decoder};
 use super::{CONNECT_LIMIT, GREETING_LIMIT};
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -54,7 +54,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to the console at an address of this host.
+    /// Connects to the console at an address of this host; over loopback where the console
+    /// listens on all addresses.
     ///
     /// # Errors
     ///
@@ -74,7 +75,7 @@ impl Client {
         if let Ok(Some(occupant)) = occupant::find(address) {
             return Err(ConnectError::InUse { occupant });
         }
-        let stream = TcpStream::connect_timeout(&address, CONNECT_LIMIT)
+        let stream = TcpStream::connect_timeout(&concrete(address), CONNECT_LIMIT)
             .map_err(|source| ConnectError::Refused { address, source })?;
         let broken = |source| ConnectError::Broken { address, source };
         stream.set_nodelay(true).map_err(broken)?;
@@ -176,6 +177,16 @@ impl AsFd for Client {
     }
 }
 
+/// The address to connect to for a server's: "all addresses" is none.
+fn concrete(server: SocketAddr) -> SocketAddr {
+    let ip = match server.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, server.port())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,7 +197,11 @@ mod tests {
 
     /// Serves as QEMU does: one client, greeted at once.
     fn server(script: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        server_on("127.0.0.1:0", script)
+    }
+
+    fn server_on(listen: &str, script: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
+        let listener = TcpListener::bind(listen).unwrap();
         let address = listener.local_addr().unwrap();
         thread::spawn(move || script(listener.accept().unwrap().0));
         address
@@ -245,21 +260,23 @@ mod tests {
 
     #[test]
     fn the_client_that_is_served_is_named() {
-        let (hold, held) = std::sync::mpsc::channel::<()>();
-        let address = server(move |mut stream| {
-            stream.write_all(GREETING).unwrap();
-            let _ = held.recv();
-        });
-        let first = Client::connect(address).unwrap();
-        let result = Client::connect(address);
-        drop(hold);
-        let Err(ConnectError::InUse {
-            occupant: Occupant::Process { pid, .. },
-        }) = result
-        else {
-            panic!("{result:?}");
-        };
-        assert_eq!(pid, std::process::id());
-        drop(first);
+        for listen in ["127.0.0.1:0", "0.0.0.0:0"] {
+            let (hold, held) = std::sync::mpsc::channel::<()>();
+            let address = server_on(listen, move |mut stream| {
+                stream.write_all(GREETING).unwrap();
+                let _ = held.recv();
+            });
+            let first = Client::connect(address).unwrap();
+            let result = Client::connect(address);
+            drop(hold);
+            let Err(ConnectError::InUse {
+                occupant: Occupant::Process { pid, .. },
+            }) = result
+            else {
+                panic!("{listen}: {result:?}");
+            };
+            assert_eq!(pid, std::process::id());
+            drop(first);
+        }
     }
 }

@@ -69,31 +69,40 @@ pub fn find(address: SocketAddr) -> io::Result<Option<Occupant>> {
 ///
 /// When the kernel's table cannot be read.
 pub fn find_other(address: SocketAddr, own: Option<SocketAddr>) -> io::Result<Option<Occupant>> {
-    let rows = rows(address)?;
-    let Some(client) = served_client(&rows, address).filter(|client| Some(*client) != own) else {
+    let rows = rows()?;
+    let served = served_client(&rows, address).filter(|served| Some(served.remote) != own);
+    let Some(served) = served else {
         return Ok(None);
     };
+    let its_own_end = |row: &&Row| row.local == served.remote && row.remote == served.local;
     let process = rows
         .iter()
-        .find(|row| row.local == client && row.remote == address && row.inode != 0)
+        .find(|row| its_own_end(row) && row.inode != 0)
         .and_then(|row| process_of_socket(row.inode));
-    Ok(Some(process.unwrap_or(Occupant::Address(client))))
+    Ok(Some(process.unwrap_or(Occupant::Address(served.remote))))
 }
 
-/// The address of the client that was accepted; those in the backlog have no inode yet.
-fn served_client(rows: &[Row], address: SocketAddr) -> Option<SocketAddr> {
+/// The server's end of the connection that was accepted; those in the backlog have no inode yet.
+fn served_client(rows: &[Row], address: SocketAddr) -> Option<Row> {
     rows.iter()
-        .find(|row| row.local == address && row.state == ESTABLISHED && row.inode != 0)
-        .map(|row| row.remote)
+        .find(|row| is_of(row.local, address) && row.state == ESTABLISHED && row.inode != 0)
+        .copied()
 }
 
-fn rows(address: SocketAddr) -> io::Result<Vec<Row>> {
-    let table = match address {
-        SocketAddr::V4(_) => "/proc/net/tcp",
-        SocketAddr::V6(_) => "/proc/net/tcp6",
-    };
-    let text = fs::read_to_string(table)?;
-    Ok(text.lines().skip(1).filter_map(parse_row).collect())
+/// Whether a connection's own address is that of a server: one that listens on all addresses
+/// has connections on each of them, and on all of IPv6 those of IPv4 too.
+fn is_of(local: SocketAddr, server: SocketAddr) -> bool {
+    if !server.ip().is_unspecified() {
+        return local == server;
+    }
+    local.port() == server.port() && (server.is_ipv6() || local.is_ipv4())
+}
+
+fn rows() -> io::Result<Vec<Row>> {
+    let mut text = fs::read_to_string("/proc/net/tcp")?;
+    // A kernel without IPv6 has no such table.
+    text += &fs::read_to_string("/proc/net/tcp6").unwrap_or_default();
+    Ok(text.lines().filter_map(parse_row).collect())
 }
 
 fn parse_row(line: &str) -> Option<Row> {
@@ -129,7 +138,8 @@ fn parse_address(text: &str) -> Option<SocketAddr> {
         [a, b, c, d] => {
             let bytes: Vec<u8> = [a, b, c, d].concat();
             let bytes: [u8; 16] = bytes.try_into().ok()?;
-            IpAddr::V6(Ipv6Addr::from(bytes))
+            // A client of IPv4 at a server of IPv6 has its own end in the table of IPv4.
+            IpAddr::V6(Ipv6Addr::from(bytes)).to_canonical()
         }
         _ => return None,
     };
@@ -200,8 +210,12 @@ sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid 
         let rows: Vec<Row> = TABLE.lines().skip(1).filter_map(parse_row).collect();
         assert_eq!(rows.len(), 5);
         let address: SocketAddr = "127.0.0.1:5001".parse().unwrap();
-        let client = served_client(&rows, address).unwrap();
+        let client = served_client(&rows, address).unwrap().remote;
         assert_eq!(client, "127.0.0.1:40000".parse().unwrap());
+        for everywhere in ["0.0.0.0:5001", "[::]:5001"] {
+            let served = served_client(&rows, everywhere.parse().unwrap()).unwrap();
+            assert_eq!((served.local, served.remote), (address, client));
+        }
         let other = "127.0.0.1:5002".parse().unwrap();
         assert_eq!(served_client(&rows, other), None);
     }
