@@ -9,8 +9,8 @@ use tempfile::TempDir;
 use vnflab_engine::driver::fake::{FakeDriver, IMAGE_FOLDER, Mishap, Moment};
 use vnflab_engine::driver::{Driver, Overlay};
 use vnflab_engine::image::store::{ImageStore, StoreError, Verification, Worker};
-use vnflab_model::facts::{DiskFormat, ImageFact};
-use vnflab_model::observed::Scope;
+use vnflab_model::facts::{BackingPlace, DiskFormat, ImageFact};
+use vnflab_model::observed::{Host, Scope};
 use vnflab_model::spec::ImageSpec;
 
 /// More calls than adding or removing makes.
@@ -146,16 +146,49 @@ fn a_changed_image_is_noticed() {
     assert!(matches!(verified, Verification::Changed(_)));
 }
 
+/// Writes the head of a qcow2 image that lies on another.
+fn write_overlay(path: &Path, backing: &str) {
+    let mut head = vec![0; 512];
+    head[..8].copy_from_slice(b"QFI\xfb\0\0\0\x02");
+    head[15] = 128;
+    head[19] = u8::try_from(backing.len()).unwrap();
+    head[128..128 + backing.len()].copy_from_slice(backing.as_bytes());
+    std::fs::write(path, head).unwrap();
+}
+
+#[test]
+fn a_backing_file_in_the_folder_of_the_store_is_told_from_others() {
+    let (folder, path) = source();
+    let driver = FakeDriver::new();
+    let store = ImageStore::new(&driver);
+    store.add(&path, None, &mut ignore).unwrap();
+    let overlay = folder.path().join("overlay.qcow2");
+    let stored = format!("{IMAGE_FOLDER}/router.raw");
+    let cases = [
+        (stored.as_str(), BackingPlace::Store),
+        ("/elsewhere/router.raw", BackingPlace::Elsewhere),
+        ("router.img", BackingPlace::Elsewhere),
+    ];
+    for (backing, place) in cases {
+        write_overlay(&overlay, backing);
+        let image = ImageSpec::Path("overlay.qcow2".to_owned());
+        let host = Host {
+            scope: Scope::Session,
+            ..driver.host().unwrap()
+        };
+        let fact = store.fact(&image, folder.path(), &host).unwrap();
+        let ImageFact::Present(image) = fact else {
+            panic!("{fact:?}")
+        };
+        assert_eq!(image.backing, Some((backing.to_owned(), place)));
+    }
+}
+
 #[test]
 fn an_overlay_is_not_added() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("overlay.qcow2");
-    let mut head = vec![0; 512];
-    head[..8].copy_from_slice(b"QFI\xfb\0\0\0\x02");
-    head[15] = 128;
-    head[19] = 2;
-    head[128..130].copy_from_slice(b"/b");
-    std::fs::write(&path, head).unwrap();
+    write_overlay(&path, "/b");
     let driver = FakeDriver::new();
     let added = ImageStore::new(&driver).add(&path, None, &mut ignore);
     assert!(matches!(added, Err(StoreError::Backing { backing, .. }) if backing == "/b"));

@@ -24,6 +24,20 @@ pub enum FileTrouble {
     ClosedFile,
 }
 
+impl FileTrouble {
+    /// What is wrong with the file, and what to do.
+    pub fn remedy(&self, path: &Path) -> String {
+        match self {
+            Self::ClosedFolder(folder) => format!(
+                "QEMU may not pass through `{0}`: `chmod o+x {0}`",
+                folder.display()
+            ),
+            Self::ClosedFile => format!("QEMU may not read it: `chmod o+r {}`", path.display()),
+            Self::NoFile => "not a regular file".to_owned(),
+        }
+    }
+}
+
 /// Why QEMU does not get at a file of this machine, if it does not. A user's own QEMU gets at
 /// whatever the user gets at.
 pub fn file_trouble(path: &Path, scope: Scope) -> Option<FileTrouble> {

@@ -376,8 +376,34 @@ impl<'a> ImageStore<'a> {
     ) -> Result<ImageFact, DriverError> {
         match image {
             ImageSpec::Stored(name) => self.fact_of_stored(name),
-            ImageSpec::Path(path) => Ok(fact_of_file(&folder.join(path), host)),
+            ImageSpec::Path(path) => {
+                let mut fact = fact_of_file(&folder.join(path), host);
+                if let ImageFact::Present(image) = &mut fact {
+                    self.place_backing(image)?;
+                }
+                Ok(fact)
+            }
         }
+    }
+
+    /// Finds out whether the backing file of an image lies in the folder of the store.
+    fn place_backing(&self, image: &mut ImageDetails) -> Result<(), DriverError> {
+        let Some((backing, place)) = &mut image.backing else {
+            return Ok(());
+        };
+        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        // As QEMU does, a relative path is meant from the folder of the image.
+        let beside = Path::new(&image.path).with_file_name(&*backing);
+        let Some(folder) = real(&beside).parent().map(Path::to_path_buf) else {
+            return Ok(());
+        };
+        // Where the store has no file, nothing lies on one.
+        let stored = self.files()?.into_values().next();
+        let store = stored.as_deref().map(Path::new).and_then(Path::parent);
+        if store.map(real) == Some(folder) {
+            *place = BackingPlace::Store;
+        }
+        Ok(())
     }
 
     fn fact_of_stored(&self, name: &str) -> Result<ImageFact, DriverError> {
@@ -577,16 +603,10 @@ fn fact_of_file(path: &Path, host: &Host) -> ImageFact {
         Err(error) => return ImageFact::Unreadable(error.to_string()),
     };
     if let Some(trouble) = file_trouble(&path, host.scope) {
+        let remedy = trouble.remedy(&path);
         return ImageFact::Unreadable(match trouble {
-            FileTrouble::ClosedFolder(folder) => format!(
-                "QEMU may not pass through `{0}`: `chmod o+x {0}`, or copy the image with `vnflab image add`",
-                folder.display()
-            ),
-            FileTrouble::ClosedFile => format!(
-                "QEMU may not read it: `chmod o+r {}`, or copy it with `vnflab image add`",
-                path.display()
-            ),
-            FileTrouble::NoFile => "it is no file".to_owned(),
+            FileTrouble::NoFile => remedy,
+            _ => format!("{remedy}, or copy it with `vnflab image add`"),
         });
     }
     let probed = File::open(&path)
@@ -601,7 +621,6 @@ fn fact_of_file(path: &Path, host: &Host) -> ImageFact {
             path: path.display().to_string(),
             format: header.format,
             virtual_size_bytes: header.virtual_size_bytes,
-            // Only what stands on its own is ever in the store.
             backing: header.backing.map(|file| (file, BackingPlace::Elsewhere)),
         }),
         Err(error) => ImageFact::Unreadable(error.to_string()),
