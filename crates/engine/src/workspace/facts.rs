@@ -3,12 +3,15 @@
 use super::{Reading, WorkspaceError};
 use crate::driver::Driver;
 use crate::host;
+use crate::image::file_trouble;
 use crate::image::store::ImageStore;
 use crate::load::{self, InsideError};
+use rustix::fs::OFlags;
 use std::collections::btree_map::{BTreeMap, Entry};
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use vnflab_model::blueprint::{Attachment, NodeBlueprint};
@@ -52,7 +55,7 @@ pub(super) fn gather(
             .extend(stand_in(lab, replacement, missing));
         facts.images = images_again(&store, lab, &reading.folder, host, facts.images)?;
     }
-    facts.files = files(lab, &reading.folder);
+    facts.files = files(lab, &reading.folder, host);
     let own = own_sockets(lab.name.as_str(), observed);
     let others = sockets_of_other_labs(lab.name.as_str(), observed);
     if host.locality == Locality::Local {
@@ -121,27 +124,32 @@ fn images_again(
 }
 
 /// Looks at the files that the lab names: configurations are read, media are only looked at.
-fn files(lab: &Lab, folder: &Path) -> BTreeMap<String, FileFact> {
-    let mut files = BTreeMap::new();
+fn files(lab: &Lab, folder: &Path, host: &Host) -> BTreeMap<String, FileFact> {
+    // One file may serve as both.
+    let mut uses: BTreeMap<&str, Use> = BTreeMap::new();
     for node in &lab.nodes {
         if let Some(StartupConfig::File(path, _)) = &node.startup_config {
-            files.insert(path.clone(), file(folder, path, Content::Read));
+            uses.entry(path).or_default().is_read = true;
         }
         for (path, _) in node.config_medium.iter().chain(&node.cdrom) {
-            files.insert(path.clone(), file(folder, path, Content::Leave));
+            uses.entry(path).or_default().is_attached = true;
         }
     }
-    files
+    uses.into_iter()
+        .map(|(path, used)| (path.to_owned(), file(folder, path, used, host)))
+        .collect()
 }
 
-/// Whether a file's content is needed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Content {
-    Read,
-    Leave,
+/// What a file is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Use {
+    /// Its content is needed here.
+    is_read: bool,
+    /// QEMU opens it.
+    is_attached: bool,
 }
 
-fn file(folder: &Path, relative: &str, content: Content) -> FileFact {
+fn file(folder: &Path, relative: &str, used: Use, host: &Host) -> FileFact {
     let path = match load::inside(folder, relative) {
         Ok(path) => path,
         Err(InsideError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
@@ -149,18 +157,36 @@ fn file(folder: &Path, relative: &str, content: Content) -> FileFact {
         }
         Err(error) => return FileFact::Unreadable(error.to_string()),
     };
+    if used.is_attached
+        && host.locality == Locality::Local
+        && let Some(trouble) = file_trouble(&path, host.scope)
+    {
+        return FileFact::Unreadable(trouble.remedy(&path));
+    }
     let unreadable = |error: std::io::Error| FileFact::Unreadable(error.to_string());
-    let file = match File::open(&path) {
+    let not_regular = || FileFact::Unreadable("not a regular file".to_owned());
+    // To open a FIFO or a device can take for ever or do something, so the look comes first; and
+    // what takes the file's place in between is opened without waiting for it.
+    match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => return not_regular(),
+        Err(error) => return unreadable(error),
+    }
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(&path);
+    let file = match file {
         Ok(file) => file,
         Err(error) => return unreadable(error),
     };
     let size = match file.metadata() {
         Ok(metadata) if metadata.is_file() => metadata.len(),
-        Ok(_) => return FileFact::Unreadable("not a regular file".to_owned()),
+        Ok(_) => return not_regular(),
         Err(error) => return unreadable(error),
     };
     let path = path.display().to_string();
-    if content == Content::Leave {
+    if !used.is_read {
         return FileFact::Present {
             path,
             content: None,
@@ -225,4 +251,79 @@ fn sockets_of_other_labs(lab: &str, observed: &Observed) -> Sockets {
         }
     }
     sockets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::fake::FakeDriver;
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::mpsc;
+    use std::time::Duration;
+    use vnflab_model::observed::Scope;
+
+    const READ: Use = Use {
+        is_read: true,
+        is_attached: false,
+    };
+    const ATTACHED: Use = Use {
+        is_read: false,
+        is_attached: true,
+    };
+
+    fn host(scope: Scope) -> Host {
+        Host {
+            scope,
+            ..FakeDriver::new().host().unwrap()
+        }
+    }
+
+    #[test]
+    fn a_fifo_is_refused_without_waiting_for_a_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("r1.cfg");
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+        assert!(made.unwrap().success());
+        for used in [READ, ATTACHED] {
+            let (tell, told) = mpsc::channel();
+            let root = folder.path().to_owned();
+            // A thread of its own, since it would hang for ever.
+            std::thread::spawn(move || {
+                let _ = tell.send(file(&root, "r1.cfg", used, &host(Scope::Session)));
+            });
+            let fact = told.recv_timeout(Duration::from_secs(10)).unwrap();
+            assert!(matches!(fact, FileFact::Unreadable(_)), "{fact:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_attached_too_keeps_its_content() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("both"), "x").unwrap();
+        let used = Use {
+            is_read: true,
+            is_attached: true,
+        };
+        let fact = file(folder.path(), "both", used, &host(Scope::Session));
+        let FileFact::Present { content, .. } = fact else {
+            panic!("{fact:?}")
+        };
+        assert_eq!(content.as_deref(), Some(&b"x"[..]));
+    }
+
+    #[test]
+    fn a_medium_that_the_systems_qemu_may_not_open_is_told_beforehand() {
+        // The folder of a test is for its user alone.
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o700)).unwrap();
+        std::fs::write(folder.path().join("cd.iso"), "x").unwrap();
+        let fact = |used, scope| file(folder.path(), "cd.iso", used, &host(scope));
+        let FileFact::Unreadable(reason) = fact(ATTACHED, Scope::System) else {
+            panic!("QEMU may not pass")
+        };
+        assert!(reason.contains("chmod o+x"), "{reason}");
+        for (used, scope) in [(READ, Scope::System), (ATTACHED, Scope::Session)] {
+            assert!(matches!(fact(used, scope), FileFact::Present { .. }));
+        }
+    }
 }
