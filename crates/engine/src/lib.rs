@@ -4,6 +4,7 @@ pub mod console;
 pub mod doctor;
 pub mod driver;
 pub mod executor;
+mod folder;
 pub mod host;
 pub mod image;
 pub mod load;

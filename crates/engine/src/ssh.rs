@@ -5,12 +5,13 @@
 //! addresses that are used again never clash with the user's own `known_hosts`. Invariants: a key
 //! that exists is never written over, and its file is readable by its user alone.
 
+use crate::folder;
 use rustix::process::geteuid;
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -101,7 +102,10 @@ pub fn ensure_key(folder: &Path) -> Result<Key, SshError> {
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make_folder(folder)?;
+            folder::make(folder, folder::PRIVATE).map_err(|source| SshError::File {
+                path: folder.to_owned(),
+                source,
+            })?;
             let key = new_key().map_err(key_error)?;
             publish(&path, key.as_bytes()).map_err(file_error)?;
             // Another process may have been first; its key is as good.
@@ -118,17 +122,6 @@ fn new_key() -> Result<String, ssh_key::Error> {
     let mut key = PrivateKey::random(&mut ssh_key::rand_core::OsRng, Algorithm::Ed25519)?;
     key.set_comment(KEY_COMMENT);
     Ok(key.to_openssh(LineEnding::LF)?.to_string())
-}
-
-fn make_folder(folder: &Path) -> Result<(), SshError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|source| SshError::File {
-            path: folder.to_owned(),
-            source,
-        })
 }
 
 /// Puts a file in place whole, unless there is one already.
@@ -254,6 +247,10 @@ mod tests {
         let mode = fs::metadata(&first.path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&folder), 0o700);
+        // QEMU passes through the folder above to the volumes beside.
+        assert_eq!(mode(&root.path().join("a")), 0o711);
     }
 
     #[test]

@@ -62,6 +62,14 @@ impl Place {
         }
     }
 
+    /// Whether a folder of this machine is one of our own below `/var/lib`, through which the
+    /// system's QEMU passes. A pool that the user defined elsewhere is the user's.
+    pub(super) fn is_own_system_folder(&self, folder: &Path) -> bool {
+        self.scope == Scope::System
+            && self.locality == Locality::Local
+            && folder.starts_with(SYSTEM_FOLDER)
+    }
+
     /// libvirt's file with the process id of a domain's QEMU, on this machine.
     pub(super) fn process_file(&self, domain: &str) -> Option<PathBuf> {
         let folder = match (self.locality, self.scope) {
@@ -85,27 +93,6 @@ fn absolute(variable: &str) -> Option<PathBuf> {
 
 fn data_home() -> Option<PathBuf> {
     absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
-}
-
-/// Makes a folder of this machine, with those above it, for its owner to write and for others
-/// at most to pass through.
-pub(super) fn make_folder(path: &Path, mode: u32) -> Result<(), DriverError> {
-    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-    let failed = |source| DriverError::File {
-        operation: Operation::Create,
-        path: path.display().to_string(),
-        source,
-    };
-    if path.is_dir() {
-        return Ok(());
-    }
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(mode)
-        .create(path)
-        .map_err(failed)?;
-    // The process's umask took bits away; QEMU needs them.
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(failed)
 }
 
 /// The last `limit_bytes` of a file of this machine; `None` when there is none.
@@ -155,6 +142,10 @@ mod tests {
         for (uri, scope, locality) in cases {
             let place = Place::of(uri).unwrap();
             assert_eq!((place.scope, place.locality), (scope, locality), "{uri}");
+            let own = (scope, locality) == (Scope::System, Locality::Local);
+            let volumes = Path::new("/var/lib/vnflab/volumes");
+            assert_eq!(place.is_own_system_folder(volumes), own, "{uri}");
+            assert!(!place.is_own_system_folder(Path::new("/var/lib")));
         }
         assert!(Place::of("system").is_err());
         assert!(Place::of("qemu:///sys\0tem").is_err());

@@ -9,13 +9,13 @@
 //! In that last case the pool is refreshed once and the call is made again.
 
 use super::fault::refused;
-use super::place::make_folder;
 use super::{LibvirtDriver, found, is_absent};
 use crate::driver::description::{domain_files, escape, pool_facts, volume_facts};
 use crate::driver::{
     CONSOLE_POOL, DriverError, IMAGE_POOL, ImageUser, ObjectKind, Operation, Overlay, StoredFile,
     VOLUME_POOL,
 };
+use crate::folder;
 use std::io::{Read, Write};
 use std::path::Path;
 use virt::error::{Error, ErrorNumber};
@@ -30,14 +30,9 @@ const KIND: ObjectKind = ObjectKind::Volume;
 /// 256 KiB less its header.
 const CHUNK_BYTES: usize = 256 * 1024 - 64;
 
-/// A folder through which QEMU passes to a file that it knows by name. Nobody else lists it.
-const FOLDER_MODE: u32 = 0o711;
-
-/// Volumes belong to libvirt, which hands them to QEMU while a VM runs.
+/// Volumes belong to libvirt, which hands them to QEMU while a VM runs. Day-0 media too hold
+/// what is for nobody else: keys and passwords.
 const VOLUME_MODE: &str = "0600";
-
-/// Day-0 media are read only.
-const MEDIA_MODE: &str = "0644";
 
 /// An image is never written again.
 const IMAGE_MODE: u32 = 0o444;
@@ -109,11 +104,12 @@ impl LibvirtDriver {
             return Ok(pool);
         }
         let failed = |error: Error| refused(Operation::Create, name, &error);
-        let folder = self.intended_folder(name)?;
-        self.ensure_folder(&folder)?;
+        let place = self.intended_folder(name)?;
+        self.ensure_folder(&place)?;
         let xml = format!(
-            "<pool type='dir'><name>{name}</name><target><path>{}</path><permissions><mode>0{FOLDER_MODE:o}</mode></permissions></target></pool>",
-            escape(&folder)
+            "<pool type='dir'><name>{name}</name><target><path>{}</path><permissions><mode>0{:o}</mode></permissions></target></pool>",
+            escape(&place),
+            folder::PASSABLE
         );
         let pool = match self.connection.define_storage_pool_xml(&xml, 0) {
             Ok(pool) => pool,
@@ -133,16 +129,22 @@ impl LibvirtDriver {
     }
 
     fn ensure_folder(&self, folder: &str) -> Result<(), DriverError> {
-        match self.place.locality {
-            Locality::Local => {
-                let folder = Path::new(folder);
-                if let Some(above) = folder.parent() {
-                    make_folder(above, FOLDER_MODE)?;
-                }
-                make_folder(folder, FOLDER_MODE)
-            }
-            Locality::Remote => Ok(()),
+        if self.place.locality == Locality::Remote {
+            return Ok(());
         }
+        let failed = |path: &Path, source| DriverError::File {
+            operation: Operation::Create,
+            path: path.display().to_string(),
+            source,
+        };
+        let path = Path::new(folder);
+        folder::make(path, folder::PASSABLE).map_err(|source| failed(path, source))?;
+        for own in path.ancestors() {
+            if self.place.is_own_system_folder(own) {
+                folder::open(own).map_err(|source| failed(own, source))?;
+            }
+        }
+        Ok(())
     }
 
     /// The pool of a name, started if it was not; `None` when there is none.
@@ -244,7 +246,7 @@ impl LibvirtDriver {
             delete(&volume, name)?;
         }
         let size_bytes = content.len() as u64;
-        let xml = raw_xml(name, size_bytes, MEDIA_MODE);
+        let xml = raw_xml(name, size_bytes, VOLUME_MODE);
         let volume = create(&pool, name, &xml)?;
         self.upload(&volume, name, size_bytes, &mut &*content, &mut |_| {})
     }
