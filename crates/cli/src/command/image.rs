@@ -16,6 +16,9 @@ use vnflab_imagebuild::{BuildError, FrrBuild, build_frr};
 /// The name of our own image in the store.
 pub(super) const OWN_IMAGE: &str = "frr";
 
+/// Its name in the store while it waits to take the place of an older one.
+const NEXT_OWN_IMAGE: &str = "frr.next";
+
 /// Where root's builds keep downloaded packages.
 const ROOT_CACHE: &str = "/var/cache/vnflab/image-build";
 
@@ -161,16 +164,37 @@ fn build(store: &ImageStore, screen: &Screen) -> Result<(), CommandError> {
     };
     let image = match present {
         Some(image) if image.sha256 == built.sha256 => image,
-        present => {
-            if present.is_some() {
-                store.remove(OWN_IMAGE)?;
-            }
-            copy_in(store, &output, Some(OWN_IMAGE), screen)?
-        }
+        Some(_) => replace(store, &output, screen)?,
+        None => copy_in(store, &output, Some(OWN_IMAGE), screen)?,
     };
     // The store has it now; whether the copy can be removed changes nothing.
     let _ = std::fs::remove_file(&output);
     render::images::built(screen, &image, &built, began.elapsed())
+}
+
+/// Puts a new image of ours in the place of the older one.
+///
+/// The store has no renaming, so the new one is first copied in under a name of its own: what
+/// commonly fails, such as a full disk, does so while the older one is still there.
+fn replace(store: &ImageStore, new: &Path, screen: &Screen) -> Result<StoredImage, CommandError> {
+    match store.remove(NEXT_OWN_IMAGE) {
+        // It is left from a replacement that was broken off.
+        Ok(()) | Err(StoreError::Missing(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    copy_in(store, new, Some(NEXT_OWN_IMAGE), screen)?;
+    let replaced = store
+        .remove(OWN_IMAGE)
+        .and_then(|()| copy_in(store, new, Some(OWN_IMAGE), screen));
+    match replaced {
+        Ok(image) => {
+            store.remove(NEXT_OWN_IMAGE)?;
+            Ok(image)
+        }
+        Err(error) => Err(CommandError::from(error).hint(format!(
+            "The new image is in the store as `{NEXT_OWN_IMAGE}`."
+        ))),
+    }
 }
 
 /// Where builds keep downloaded packages.
