@@ -5,6 +5,9 @@ use std::fmt;
 /// Highest interface number that a name is looked up for; no kind has more NICs.
 const SEARCH_LIMIT: u32 = 1024;
 
+/// A range that holds no number: first, last and step.
+const NO_NUMBERS: (u32, u32, u32) = (1, 0, 1);
+
 /// A name with the interface's number (`n`, from 1) in it, possibly after one operation with a
 /// constant: `{n}`, `{n+1}`, `{n-1}`, `{n*4}`, `{n/4}`, `{n%4}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +47,38 @@ impl Operator {
             Self::Divide => number / constant,
             Self::Remainder => number % constant,
         }
+    }
+
+    /// The numbers from which this makes `value`, as far as they are looked for: one where the
+    /// constant is added or taken away, as many as the constant says where it divides.
+    fn numbers_with(self, constant: u32, value: u32) -> impl Iterator<Item = u32> {
+        let is_highest = value == u32::MAX;
+        let (first, last, step) = match self {
+            Self::Add if is_highest => (u32::MAX - constant, SEARCH_LIMIT, 1),
+            Self::Add => match value.checked_sub(constant) {
+                Some(number) => (number, number, 1),
+                None => NO_NUMBERS,
+            },
+            Self::Subtract if value == 0 => (1, constant, 1),
+            Self::Subtract => match value.checked_add(constant) {
+                Some(number) => (number, number, 1),
+                None => NO_NUMBERS,
+            },
+            Self::Multiply if constant == 0 => (1, SEARCH_LIMIT, 1),
+            Self::Multiply if is_highest => (value.div_ceil(constant), SEARCH_LIMIT, 1),
+            Self::Multiply => (value.div_ceil(constant), value / constant, 1),
+            Self::Divide => {
+                let first = value.saturating_mul(constant);
+                (first, first.saturating_add(constant - 1), 1)
+            }
+            // The smallest number with this remainder is the remainder itself.
+            Self::Remainder if value < constant => (value, SEARCH_LIMIT, constant),
+            Self::Remainder => NO_NUMBERS,
+        };
+        let step = usize::try_from(step).unwrap_or(usize::MAX);
+        (first..=last.min(SEARCH_LIMIT))
+            .step_by(step)
+            .filter(|number| *number > 0)
     }
 }
 
@@ -120,14 +155,30 @@ impl InterfacePattern {
 
     /// The number behind a name, from 1; upper and lower case are the same.
     pub fn index(&self, name: &str) -> Option<u32> {
-        // The text before the first number rules most names out before any is made.
-        if let Some(Part::Text(text)) = self.parts.first() {
-            let head = name.get(..text.len())?;
-            if !head.eq_ignore_ascii_case(text) {
-                return None;
-            }
+        let (head, operator, constant) = self.first_number()?;
+        let (begin, rest) = name.split_at_checked(head.len())?;
+        if !begin.eq_ignore_ascii_case(head) {
+            return None;
         }
-        (1..=SEARCH_LIMIT).find(|number| self.name(*number).eq_ignore_ascii_case(name))
+        // Further digits may belong to what follows, so each beginning of them is a candidate.
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let values = (1..=digits).map_while(|count| rest[..count].parse().ok());
+        values
+            .flat_map(|value| operator.numbers_with(constant, value))
+            .filter(|number| self.name(*number).eq_ignore_ascii_case(name))
+            .min()
+    }
+
+    /// The text before the first number, and how that number is made. The texts of a pattern are
+    /// never next to each other.
+    fn first_number(&self) -> Option<(&str, Operator, u32)> {
+        match self.parts[..] {
+            [Part::Number(operator, constant), ..] => Some(("", operator, constant)),
+            [Part::Text(ref head), Part::Number(operator, constant), ..] => {
+                Some((head, operator, constant))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -190,6 +241,23 @@ mod tests {
         assert_eq!(pattern("Gi{n+1}").index("Gi1"), None);
         assert_eq!(pattern("Gi{n+1}").index("Gi02"), None);
         assert_eq!(pattern("Gi{n+1}").index("ä"), None);
+    }
+
+    proptest::proptest! {
+        /// Looking for the number of a name finds what trying all of them would find first.
+        #[test]
+        fn a_name_leads_back_to_the_first_number_that_makes_it(
+            head in "[a-z]{0,2}[0-9]?",
+            first in "n|n[+*-][0-9]{1,2}|n[/%][1-9][0-9]?|n[+-]429496729[0-5]",
+            between in "/?",
+            second in "n|n[+*-][0-9]|n[/%][1-9]",
+            number in 1_u32..200,
+        ) {
+            let pattern = pattern(&format!("{head}{{{first}}}{between}{{{second}}}"));
+            let name = pattern.name(number);
+            let expected = (1..=SEARCH_LIMIT).find(|number| pattern.name(*number) == name);
+            proptest::prop_assert_eq!(pattern.index(&name), expected);
+        }
     }
 
     #[test]
