@@ -32,9 +32,10 @@ pub(crate) fn hex_digest(parts: &[&[u8]]) -> String {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }
-    hasher
-        .finalize()
+    let digest: [u8; 32] = hasher.finalize().into();
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
+    digest
         .iter()
-        .map(|byte| format!("{byte:02x}"))
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)])
         .collect()
 }

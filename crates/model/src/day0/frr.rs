@@ -6,7 +6,7 @@
 use super::Day0Request;
 use crate::blueprint::NicRole;
 use ipnet::IpNet;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 /// Seconds between OSPF hellos. The protocol's ten are for wide areas; a lab should be up at
 /// once, and still not lose a neighbour to a moment of load.
@@ -17,25 +17,25 @@ const DEAD_SECONDS: u32 = 12;
 
 pub(super) fn config(request: &Day0Request<'_>) -> String {
     let mut text = String::new();
-    let mut line = |line: &str| {
+    let mut line = |line: fmt::Arguments<'_>| {
         writeln!(text, "{line}").expect("writing to a string does not fail");
     };
     let loopback = request.loopback;
-    line("frr defaults datacenter");
-    line(&format!("hostname {}", request.node.hostname));
-    line("service integrated-vtysh-config");
-    line("!");
-    line("interface lo");
-    line(&format!(" ip address {loopback}/32"));
-    line(" ip ospf area 0");
-    line("!");
+    line(format_args!("frr defaults datacenter"));
+    line(format_args!("hostname {}", request.node.hostname));
+    line(format_args!("service integrated-vtysh-config"));
+    line(format_args!("!"));
+    line(format_args!("interface lo"));
+    line(format_args!(" ip address {loopback}/32"));
+    line(format_args!(" ip ospf area 0"));
+    line(format_args!("!"));
     for nic in request.nics {
         let NicRole::Data { index } = nic.role else {
             continue;
         };
         let Some(peer) = &nic.peer else { continue };
-        line(&format!("interface eth{index}"));
-        line(&format!(" description {} to {peer}", nic.name));
+        line(format_args!("interface eth{index}"));
+        line(format_args!(" description {} to {peer}", nic.name));
         let first = nic
             .addresses
             .iter()
@@ -44,17 +44,17 @@ pub(super) fn config(request: &Day0Request<'_>) -> String {
                 _ => None,
             });
         if let Some(address) = first {
-            line(" ip ospf area 0");
-            line(&format!(" ip ospf hello-interval {HELLO_SECONDS}"));
-            line(&format!(" ip ospf dead-interval {DEAD_SECONDS}"));
+            line(format_args!(" ip ospf area 0"));
+            line(format_args!(" ip ospf hello-interval {HELLO_SECONDS}"));
+            line(format_args!(" ip ospf dead-interval {DEAD_SECONDS}"));
             if address.prefix_len() >= 30 {
-                line(" ip ospf network point-to-point");
+                line(format_args!(" ip ospf network point-to-point"));
             }
         }
-        line("!");
+        line(format_args!("!"));
     }
-    line("router ospf");
-    line(&format!(" ospf router-id {loopback}"));
-    line("!");
+    line(format_args!("router ospf"));
+    line(format_args!(" ospf router-id {loopback}"));
+    line(format_args!("!"));
     text
 }

@@ -8,7 +8,8 @@ use crate::allocate::CLOUD_USER;
 use crate::blueprint::{MediaContent, MediaNaming, NicRole};
 use crate::hash;
 use crate::kind::Dialect;
-use serde_json::{Value, json};
+use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Begins every configuration that cloud-init shall read as its own.
 const CLOUD_CONFIG: &str = "#cloud-config";
@@ -18,11 +19,11 @@ pub(super) fn content(request: &Day0Request<'_>) -> MediaContent {
     let network_config = yaml(&network_config(request));
     let id = hash::hex_digest(&[user_data.as_bytes(), network_config.as_bytes()]);
     let (lab, node) = (request.lab, &request.node.name);
-    let meta_data = yaml(&json!({
+    let meta_data = yaml(&MetaData {
         // A guest applies its configuration again when this changes, and only then.
-        "instance-id": format!("{lab}-{node}-{}", &id[..12]),
-        "local-hostname": request.node.hostname,
-    }));
+        instance_id: format!("{lab}-{node}-{}", &id[..12]),
+        local_hostname: &request.node.hostname,
+    });
     MediaContent {
         naming: MediaNaming::Extended,
         label: request.node.guest.day0.label.clone(),
@@ -32,6 +33,70 @@ pub(super) fn content(request: &Day0Request<'_>) -> MediaContent {
             ("user-data".to_owned(), user_data.into_bytes()),
         ],
     }
+}
+
+/// The `user-data` that we write. The keys of all mappings here stand in the order of the
+/// alphabet: another order would be another medium to guests that exist.
+#[derive(Serialize)]
+struct UserData<'a> {
+    hostname: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssh_authorized_keys: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssh_pwauth: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    users: Option<(&'static str, User<'a>)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    write_files: Option<[WrittenFile<'a>; 1]>,
+}
+
+#[derive(Serialize)]
+struct User<'a> {
+    name: &'static str,
+    shell: &'static str,
+    ssh_authorized_keys: &'a [String],
+    sudo: &'static str,
+}
+
+#[derive(Serialize)]
+struct WrittenFile<'a> {
+    content: String,
+    path: &'a str,
+    permissions: &'static str,
+}
+
+/// The `network-config`.
+#[derive(Serialize)]
+struct NetworkConfig<'a> {
+    ethernets: BTreeMap<String, Ethernet<'a>>,
+    version: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Ethernet<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    addresses: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dhcp4: Option<bool>,
+    r#match: Match<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mtu: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    optional: Option<bool>,
+    set_name: String,
+}
+
+#[derive(Serialize)]
+struct Match<'a> {
+    macaddress: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct MetaData<'a> {
+    instance_id: String,
+    local_hostname: &'a str,
 }
 
 /// A guest with a configuration file of its own gets it as a file; for any other the lab's
@@ -46,54 +111,61 @@ fn user_data(request: &Day0Request<'_>) -> String {
             Dialect::Frr => Some(frr::config(request)),
         },
     };
-    let mut data = json!({ "hostname": request.node.hostname });
-    if !request.authorized_keys.is_empty() {
-        // There is a key; a password that everybody knows stays on the serial console.
-        data["ssh_pwauth"] = json!(false);
-    }
-    match super::makes_user(request.node) {
-        true => {
-            data["users"] = json!(["default", {
-                "name": CLOUD_USER,
-                "shell": "/bin/bash",
-                "sudo": "ALL=(ALL) NOPASSWD:ALL",
-                "ssh_authorized_keys": request.authorized_keys,
-            }]);
-        }
-        false => data["ssh_authorized_keys"] = json!(request.authorized_keys),
-    }
-    if let (Some(path), Some(content)) = (&guest.day0.file, config) {
-        data["write_files"] = json!([{ "path": path, "permissions": "0640", "content": content }]);
-    }
+    let keys = request.authorized_keys;
+    let user = super::makes_user(request.node).then_some(User {
+        name: CLOUD_USER,
+        shell: "/bin/bash",
+        ssh_authorized_keys: keys,
+        sudo: "ALL=(ALL) NOPASSWD:ALL",
+    });
+    let file = guest.day0.file.as_ref().zip(config);
+    let data = UserData {
+        hostname: &request.node.hostname,
+        ssh_authorized_keys: user.is_none().then_some(keys),
+        // Where there is a key, a password that everybody knows stays on the serial console.
+        ssh_pwauth: (!keys.is_empty()).then_some(false),
+        users: user.map(|user| ("default", user)),
+        write_files: file.map(|(path, content)| {
+            [WrittenFile {
+                content,
+                path,
+                permissions: "0640",
+            }]
+        }),
+    };
     format!("{CLOUD_CONFIG}\n{}", yaml(&data))
 }
 
 /// Interfaces are told apart by MAC address and named eth0, eth1, ... in order, whatever the
 /// guest would call them by itself.
-fn network_config(request: &Day0Request<'_>) -> Value {
-    let mut ethernets = serde_json::Map::new();
+fn network_config<'a>(request: &Day0Request<'a>) -> NetworkConfig<'a> {
+    let mut ethernets = BTreeMap::new();
     for nic in request.nics {
-        let (name, mut settings) = match nic.role {
+        let index = match nic.role {
             NicRole::Dummy => continue,
-            NicRole::Management => ("eth0".to_owned(), json!({ "dhcp4": true })),
-            NicRole::Data { index } => {
-                let addresses = &nic.addresses;
-                (
-                    format!("eth{index}"),
-                    json!({ "addresses": addresses, "optional": true }),
-                )
-            }
+            NicRole::Management => 0,
+            NicRole::Data { index } => index,
         };
-        settings["match"] = json!({ "macaddress": nic.mac });
-        settings["set-name"] = json!(name);
-        if let Some(mtu) = nic.mtu {
-            settings["mtu"] = json!(mtu);
-        }
-        ethernets.insert(name, settings);
+        let is_data = index > 0;
+        let name = format!("eth{index}");
+        let ethernet = Ethernet {
+            addresses: is_data.then_some(nic.addresses.as_slice()),
+            dhcp4: (!is_data).then_some(true),
+            r#match: Match {
+                macaddress: &nic.mac,
+            },
+            mtu: nic.mtu,
+            optional: is_data.then_some(true),
+            set_name: name.clone(),
+        };
+        ethernets.insert(name, ethernet);
     }
-    json!({ "version": 2, "ethernets": ethernets })
+    NetworkConfig {
+        ethernets,
+        version: 2,
+    }
 }
 
-fn yaml(value: &Value) -> String {
+fn yaml(value: &impl Serialize) -> String {
     serde_saphyr::to_string(value).expect("string keys, no foreign types")
 }
