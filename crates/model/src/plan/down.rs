@@ -1,8 +1,8 @@
 //! From what is to nothing.
 
-use super::sharing::other_lab_on;
+use super::sharing::{is_on, other_lab_on};
 use super::{Action, Plan, StepId, Subject};
-use crate::observed::{DomainState, Observed};
+use crate::observed::{DomainState, Observed, ObservedDomain};
 use std::collections::BTreeMap;
 
 /// What becomes of the disks.
@@ -21,7 +21,7 @@ pub enum Disks {
 pub fn plan_down(lab: &str, observed: &Observed, disks: Disks) -> Plan {
     let mut plan = Plan::default();
     let reason = "the lab goes down";
-    let mut off = Vec::new();
+    let mut off: Vec<(&ObservedDomain, StepId)> = Vec::new();
     let mut undefined: BTreeMap<&str, StepId> = BTreeMap::new();
     for domain in observed.of_lab(lab) {
         let node = domain.record.blueprint.node.as_str();
@@ -37,8 +37,32 @@ pub fn plan_down(lab: &str, observed: &Observed, disks: Disks) -> Plan {
             domain: domain.name.clone(),
         };
         let undefine = plan.push(&subject, action, reason, &after);
-        off.extend(after);
+        off.extend(after.into_iter().map(|step| (domain, step)));
         undefined.insert(node, undefine);
+    }
+    // Networks take longest, so they come first among what can be done at the same time.
+    for network in observed
+        .networks
+        .iter()
+        .filter(|network| network.blueprint.lab == lab)
+    {
+        let bridge = &network.blueprint.bridge;
+        if other_lab_on(bridge, lab, observed).is_some() {
+            continue;
+        }
+        let after: Vec<StepId> = off
+            .iter()
+            .filter(|(domain, _)| is_on(&domain.record.blueprint, bridge))
+            .map(|(_, step)| *step)
+            .collect();
+        let name = network.blueprint.name.clone();
+        let subject = Subject::Network(name.clone());
+        plan.push(
+            &subject,
+            Action::RemoveNetwork { network: name },
+            reason,
+            &after,
+        );
     }
     for volume in observed
         .volumes
@@ -62,24 +86,6 @@ pub fn plan_down(lab: &str, observed: &Observed, disks: Disks) -> Plan {
             action,
             reason,
             &after,
-        );
-    }
-    for network in observed
-        .networks
-        .iter()
-        .filter(|network| network.blueprint.lab == lab)
-    {
-        let bridge = &network.blueprint.bridge;
-        if other_lab_on(bridge, lab, observed).is_some() {
-            continue;
-        }
-        let name = network.blueprint.name.clone();
-        let subject = Subject::Network(name.clone());
-        plan.push(
-            &subject,
-            Action::RemoveNetwork { network: name },
-            reason,
-            &off,
         );
     }
     plan
