@@ -19,7 +19,7 @@ check: ## format and lints alone
 	@$(CARGO) clippy --workspace --all-targets --quiet -- --deny warnings
 
 bench: build image ## time up, down, check and plan against their floors
-	@scripts/bench $(VNFLAB)
+	@$(CARGO) bench --quiet --package vnflab-cli --bench lab
 
 setup: ## install what is missing and start libvirt
 	@scripts/setup
