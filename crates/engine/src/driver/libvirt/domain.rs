@@ -9,7 +9,9 @@ use crate::driver::{DomainUsage, DriverError, ObjectKind, Operation, Shutdown};
 use crate::host;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use virt::domain::{Domain, DomainState as VirtState};
+use virt::domain::{
+    Domain, DomainPausedReason, DomainState as VirtState, DomainStateReason, DomainStateReasonEnum,
+};
 use virt::error::ErrorNumber;
 use virt::sys;
 use vnflab_model::observed::{DomainState, Locality, Observed, ObservedDomain};
@@ -270,9 +272,12 @@ fn ownership(domain: &Domain, name: &str) -> Result<Option<Ownership<NodeRecord>
 
 /// Whether it runs; `None` when it vanished in the meantime.
 fn state(domain: &Domain) -> Option<DomainState> {
-    let (state, _) = domain.state().ok()?;
+    let (state, reason) = domain.state().ok()?;
     if !state.is_known() {
         return None;
+    }
+    if is_starting(reason) {
+        return Some(DomainState::Running);
     }
     Some(match state.unwrap_or(VirtState::NoState) {
         VirtState::NoState | VirtState::Running | VirtState::Blocked | VirtState::Shutdown => {
@@ -282,6 +287,17 @@ fn state(domain: &Domain) -> Option<DomainState> {
         VirtState::Shutoff => DomainState::Off,
         VirtState::Crashed => DomainState::Crashed,
     })
+}
+
+/// Whether libvirt holds the guest only until its QEMU is set up, and lets it go on by itself.
+/// Such a one counts as running: who resumed it would be told that it runs already.
+fn is_starting(reason: DomainStateReasonEnum) -> bool {
+    match reason {
+        DomainStateReasonEnum::Known(DomainStateReason::Paused(reason)) => {
+            reason.is_known_and(|reason| reason == DomainPausedReason::StartingUp)
+        }
+        _ => false,
+    }
 }
 
 fn is_active(domain: &Domain) -> bool {
@@ -312,6 +328,7 @@ fn resident_kib(domain: &Domain) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use virt::domain::DomainPausedReasonEnum;
 
     #[test]
     fn the_older_parts_of_a_log_go_with_it_and_nothing_else() {
@@ -328,5 +345,18 @@ mod tests {
             .collect();
         left.sort();
         assert_eq!(left, ["a.log.00", "a.log.old", "aa.log", "aa.log.0"]);
+    }
+
+    #[test]
+    fn a_guest_that_is_starting_is_not_taken_for_a_paused_one() {
+        let paused = |reason| {
+            let reason = DomainPausedReasonEnum::from_raw(reason);
+            is_starting(DomainStateReasonEnum::Known(DomainStateReason::Paused(
+                reason,
+            )))
+        };
+        assert!(paused(sys::VIR_DOMAIN_PAUSED_STARTING_UP));
+        assert!(!paused(sys::VIR_DOMAIN_PAUSED_USER));
+        assert!(!is_starting(DomainStateReasonEnum::Unknown(11)));
     }
 }
