@@ -31,7 +31,20 @@ pub(super) fn no_connection(uri: &str, error: &Error) -> DriverError {
 }
 
 fn connection_hint(uri: &str, message: &str) -> Option<String> {
-    if message.contains("Permission denied") || message.contains("authentication") {
+    let unknown = [
+        "no connection driver available",
+        "unexpected qemu URI path",
+        "transport in URL not recognised",
+    ];
+    if unknown.iter().any(|text| message.contains(text)) || !is_of_qemu(uri) {
+        return Some(
+            "vnflab runs labs on `qemu:///system`, `qemu:///session` and `qemu+ssh://USER@HOST/system`"
+                .to_owned(),
+        );
+    }
+    // Without D-Bus libvirt cannot ask polkit whether this user may.
+    let forbidden = ["Permission denied", "authentication", "system bus"];
+    if forbidden.iter().any(|text| message.contains(text)) {
         return Some(
             "this libvirt is not yours to use: become root, join the group `libvirt`, or use `--connect qemu:///session`"
                 .to_owned(),
@@ -53,6 +66,12 @@ fn connection_hint(uri: &str, message: &str) -> Option<String> {
         "libvirt does not run, and neither does an init system: `virtlogd -d; libvirtd -d`"
     };
     Some(hint.to_owned())
+}
+
+/// Whether a URI is for libvirt's QEMU driver, be it here or by one of its transports.
+fn is_of_qemu(uri: &str) -> bool {
+    let scheme = uri.split("://").next().unwrap_or(uri);
+    scheme.split('+').next() == Some("qemu")
 }
 
 fn hint(message: &str) -> Option<String> {
@@ -140,6 +159,49 @@ mod tests {
     }
 
     #[test]
+    fn the_hint_at_a_connection_follows_what_is_wrong_with_it() {
+        let hint = |uri: &str, message: &str| connection_hint(uri, message).unwrap_or_default();
+        let absent = "Failed to connect socket to '/var/run/libvirt/libvirt-sock': ";
+        let gone = hint(
+            "qemu:///system",
+            &format!("{absent}No such file or directory"),
+        );
+        assert!(gone.contains("libvirtd"), "{gone}");
+        let forbidden = [
+            format!("{absent}Permission denied"),
+            "authentication unavailable: no polkit agent available".to_owned(),
+            "internal error: Unable to get system bus connection: Could not connect: No such file or directory".to_owned(),
+        ];
+        for message in forbidden {
+            let hint = hint("qemu:///system", &message);
+            assert!(hint.contains("join the group `libvirt`"), "{hint}");
+        }
+        let unknown = [
+            (
+                "foo:///bar",
+                "no connection driver available for foo:///bar",
+            ),
+            (
+                "xen:///system",
+                "Failed to connect socket: No such file or directory",
+            ),
+            (
+                "qemu:///here",
+                "internal error: unexpected qemu URI path '/here', try qemu:///system",
+            ),
+        ];
+        for (uri, message) in unknown {
+            let hint = hint(uri, message);
+            assert!(hint.contains("qemu:///session"), "{uri}: {hint}");
+            assert!(!hint.contains("libvirtd"), "{uri}: {hint}");
+        }
+        assert_eq!(
+            hint("qemu+ssh://host/system", "Host key verification failed."),
+            ""
+        );
+    }
+
+    #[test]
     fn known_faults_have_hints() {
         assert!(
             hint("Cannot check dnsmasq binary dnsmasq")
@@ -147,11 +209,5 @@ mod tests {
                 .contains("dnsmasq-base")
         );
         assert!(hint("something else").is_none());
-        let nobody = "Failed to connect socket to '/var/run/libvirt/libvirt-sock': No such file or directory";
-        assert!(
-            connection_hint("qemu:///system", nobody)
-                .unwrap()
-                .contains("libvirtd")
-        );
     }
 }
