@@ -186,6 +186,7 @@ fn schema(form: &Form) -> Value {
         }),
         Form::Pair(form) => json!({
             "type": "array",
+            "minItems": 2,
             "maxItems": 2,
             "items": { "anyOf": [schema(form), { "type": "null" }, { "const": "" }] },
         }),

@@ -173,16 +173,16 @@ fn pair(
         ));
         return;
     };
-    if values.len() > addresses.len() {
-        let message = format!(
-            "`{}` gives {} addresses to two ends",
-            key.name,
-            values.len()
-        );
+    if values.len() != addresses.len() {
+        let count = match values.len() {
+            1 => "1 address".to_owned(),
+            count => format!("{count} addresses"),
+        };
+        let message = format!("`{}` gives {count} to two ends", key.name);
         found.push(
             Diagnostic::error(code::INVALID_LINK, message)
                 .at(node.span, "one address for each end")
-                .help("give the address of the first end, then that of the second"),
+                .help("give the address of the first end, then that of the second, and `\"\"` for an end without one"),
         );
         return;
     }
