@@ -4,7 +4,7 @@ use crate::error::CommandError;
 use crate::interrupt::Interrupt;
 use crate::render::progress::Progress;
 use crate::render::{self, Screen};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use vnflab_engine::executor::Event;
 use vnflab_engine::performer::PerformError;
@@ -22,7 +22,9 @@ pub(crate) struct CarriedOut {
     pub(crate) plan: Plan,
     /// What became of each step, in the order of the plan.
     pub(crate) results: Vec<StepResult>,
-    /// How long all of it took.
+    /// The nodes that the lab has by its file; `None` where the file does not matter.
+    pub(crate) nodes: Option<BTreeSet<String>>,
+    /// How long all of it took, with the waiting.
     pub(crate) elapsed: Duration,
     /// Whether the user interrupted it.
     pub(crate) interrupted: bool,
@@ -100,12 +102,18 @@ pub(crate) fn carry_out(
     }
     Ok(CarriedOut {
         lab: lab.to_owned(),
+        nodes: blueprint.map(names),
         interrupted: interrupt.is_set(),
         elapsed: began.elapsed(),
         plan,
         results,
         ready: Vec::new(),
     })
+}
+
+fn names(blueprint: &Blueprint) -> BTreeSet<String> {
+    let names = blueprint.nodes.iter().map(|node| node.node.clone());
+    names.collect()
 }
 
 /// How many steps each subject has.

@@ -7,6 +7,7 @@ use crate::context;
 use crate::error::CommandError;
 use crate::interrupt::Interrupt;
 use crate::render::{self, Screen};
+use std::time::Instant;
 use vnflab_engine::executor::MAX_WORKERS;
 use vnflab_engine::ssh;
 use vnflab_model::plan::{Action, plan_up};
@@ -34,7 +35,10 @@ pub(super) fn run(
     if arguments.wait && run.is_complete() {
         let selected = |name: &String| nodes.is_none_or(|nodes| nodes.contains(name));
         let awaited = blueprint.nodes.iter().filter(|node| selected(&node.node));
+        let began = Instant::now();
         run.ready = wait::wait(&workspace, blueprint, awaited, &interrupt, screen)?;
+        run.elapsed += began.elapsed();
+        run.interrupted = interrupt.is_set();
     }
     render::run::report_up(screen, &run)
 }

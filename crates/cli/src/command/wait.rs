@@ -5,7 +5,7 @@ use crate::interrupt::Interrupt;
 use crate::render::Screen;
 use crate::render::progress::Progress;
 use std::collections::BTreeSet;
-use vnflab_engine::ready::{Awaited, Outcome, wait_ready};
+use vnflab_engine::ready::{Awaited, Outcome, Reason, wait_ready};
 use vnflab_engine::workspace::Workspace;
 use vnflab_model::blueprint::{Blueprint, NodeBlueprint};
 use vnflab_model::observed::{DomainState, Locality};
@@ -38,6 +38,11 @@ pub(super) fn wait<'a>(
         &mut |node, outcome| {
             match outcome {
                 Outcome::Ready { after } => progress.done(node, "ready", *after),
+                // The node boots on, and the report names it.
+                Outcome::NotReady {
+                    reason: Reason::Cancelled,
+                    ..
+                } => {}
                 Outcome::NotReady { .. } => progress.failed(node, WAITING),
             }
             progress.end(node);

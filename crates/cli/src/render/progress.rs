@@ -87,10 +87,10 @@ impl Progress {
 
     /// Nothing more is done to a subject.
     pub(crate) fn end(&mut self, subject: &str) {
-        if let Form::Terminal { lines, .. } = &mut self.form
+        if let Form::Terminal { all, lines } = &mut self.form
             && let Some(line) = lines.remove(subject)
         {
-            line.finish_and_clear();
+            take_away(all, &line);
         }
     }
 
@@ -108,11 +108,17 @@ impl Progress {
     pub(crate) fn clear(&mut self) {
         if let Form::Terminal { all, lines } = &mut self.form {
             for line in std::mem::take(lines).into_values() {
-                line.finish_and_clear();
+                take_away(all, &line);
             }
             drop(all.clear());
         }
     }
+}
+
+/// Clears a line and forgets it: one that is kept would be drawn again with the others.
+fn take_away(all: &MultiProgress, line: &ProgressBar) {
+    line.finish_and_clear();
+    all.remove(line);
 }
 
 fn style() -> ProgressStyle {

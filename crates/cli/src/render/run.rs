@@ -12,6 +12,9 @@ use vnflab_model::plan::Subject;
 /// Most failures that are told in full; more have the same few reasons.
 const FAILURE_LIMIT: usize = 20;
 
+/// Most names in one message; it shall stay a line or two.
+const NAME_LIMIT: usize = 10;
+
 /// Shows the JSON document, or says how it went; fails when not all of it was done.
 pub(crate) fn report(screen: &Screen, verb: &str, runs: &[CarriedOut]) -> Result<(), CommandError> {
     if screen.format() == Format::Json {
@@ -19,18 +22,8 @@ pub(crate) fn report(screen: &Screen, verb: &str, runs: &[CarriedOut]) -> Result
         screen.json("run", RunJson { verb, labs })?;
     }
     for run in runs {
-        let lab = &run.lab;
-        if run.plan.is_empty() {
-            screen.say(&format!("`{lab}`: nothing to do."));
-        } else if run.is_complete() {
-            let nodes = counted(nodes(run), "node");
-            let elapsed = time::fine(run.elapsed);
-            let done = match verb {
-                "up" => format!("`{lab}` is up: {nodes} in {elapsed}."),
-                "down" => format!("`{lab}` is down: {nodes} in {elapsed}."),
-                _ => format!("`{lab}`: {verb} of {nodes} in {elapsed}."),
-            };
-            screen.say(&done);
+        if run.is_complete() && awaited_in_vain(run).next().is_none() {
+            screen.say(&summary(verb, run));
         }
     }
     outcome(verb, runs)
@@ -46,44 +39,101 @@ pub(crate) fn report_up(screen: &Screen, run: &CarriedOut) -> Result<(), Command
     Ok(())
 }
 
+/// The nodes that were waited for in vain, with the reason and their last lines.
+fn awaited_in_vain(run: &CarriedOut) -> impl Iterator<Item = (&str, &Reason, &[String])> {
+    run.ready
+        .iter()
+        .filter_map(|(node, outcome)| match outcome {
+            Outcome::Ready { .. } => None,
+            Outcome::NotReady { reason, last_lines } => {
+                Some((node.as_str(), reason, last_lines.as_slice()))
+            }
+        })
+}
+
 /// An error when nodes were waited for in vain.
 fn not_ready(run: &CarriedOut) -> Result<(), CommandError> {
     let mut causes = Vec::new();
-    let mut cancelled = false;
-    for (node, outcome) in &run.ready {
-        if let Outcome::NotReady { reason, last_lines } = outcome {
-            let lines: String = last_lines
-                .iter()
-                .map(|line| format!("\n      | {line}"))
-                .collect();
-            causes.push(format!("{node}: {reason}{lines}"));
-            cancelled |= *reason == Reason::Cancelled;
+    let mut booting = Vec::new();
+    for (node, reason, last_lines) in awaited_in_vain(run) {
+        if *reason == Reason::Cancelled {
+            booting.push(node);
+            continue;
         }
+        let lines: String = last_lines
+            .iter()
+            .map(|line| format!("\n      | {line}"))
+            .collect();
+        causes.push(format!("{node}: {reason}{lines}"));
     }
-    if causes.is_empty() {
-        return Ok(());
-    }
-    let message = format!(
-        "{} of {} nodes are not ready",
-        causes.len(),
-        run.ready.len()
-    );
-    let mut error = match cancelled {
-        true => CommandError::new(ErrorKind::Interrupted, message)
-            .hint("The nodes boot on; `vnflab up --wait` waits for them again."),
-        false => CommandError::new(ErrorKind::NotReady, message)
-            .hint("`vnflab console NODE` shows what a node is up to."),
+    let all = run.ready.len();
+    let mut error = match (booting.len(), causes.len()) {
+        (0, 0) => return Ok(()),
+        (0, failed) => {
+            let message = format!("{failed} of {all} nodes are not ready");
+            CommandError::new(ErrorKind::NotReady, message)
+                .hint("`vnflab console NODE` shows what a node is up to.")
+        }
+        (count, _) => {
+            let mut names = booting[..count.min(NAME_LIMIT)].join(", ");
+            if count > NAME_LIMIT {
+                names.push_str(&format!(" and {} more", count - NAME_LIMIT));
+            }
+            let message =
+                format!("interrupted while {count} of {all} nodes were still booting: {names}");
+            CommandError::new(ErrorKind::Interrupted, message)
+                .hint("They boot on; `vnflab up --wait` goes on waiting for them.")
+        }
     };
     causes.truncate(FAILURE_LIMIT);
     error.causes = causes;
     Err(error)
 }
 
-/// How many nodes a plan concerned.
-fn nodes(run: &CarriedOut) -> usize {
+/// One line about what was done in full.
+fn summary(verb: &str, run: &CarriedOut) -> String {
+    let lab = &run.lab;
+    let elapsed = time::fine(run.elapsed);
+    if run.plan.is_empty() && run.ready.is_empty() {
+        return format!("`{lab}`: nothing to do.");
+    }
+    let touched = touched_nodes(run);
+    let Some(all) = &run.nodes else {
+        let nodes = counted(touched.len(), "node");
+        return match verb {
+            "down" => format!("`{lab}` is down: {nodes} removed in {elapsed}."),
+            _ => format!("`{lab}`: {verb} of {nodes} in {elapsed}."),
+        };
+    };
+    let changed = touched.iter().filter(|node| all.contains(**node)).count();
+    let removed = touched.len() - changed;
+    let mut details = Vec::new();
+    if changed != all.len() {
+        details.push(format!("{changed} changed"));
+    }
+    if removed > 0 {
+        details.push(format!("{removed} removed"));
+    }
+    if !run.ready.is_empty() {
+        details.push(format!("{} ready", run.ready.len()));
+    }
+    let details = match details.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", details.join(", ")),
+    };
+    let nodes = counted(all.len(), "node");
+    format!("`{lab}` is up: {nodes}{details} in {elapsed}.")
+}
+
+/// The nodes that a plan concerned.
+fn touched_nodes(run: &CarriedOut) -> BTreeSet<&str> {
     let subjects = run.plan.steps.iter().map(|step| &step.subject);
-    let nodes = subjects.filter(|subject| matches!(subject, Subject::Node(_)));
-    nodes.collect::<BTreeSet<_>>().len()
+    subjects
+        .filter_map(|subject| match subject {
+            Subject::Node(name) => Some(name.as_str()),
+            Subject::Network(_) => None,
+        })
+        .collect()
 }
 
 /// An error when not all of it was done.
@@ -237,6 +287,7 @@ mod tests {
         };
         CarriedOut {
             lab: "a".to_owned(),
+            nodes: None,
             plan: Plan {
                 steps: vec![step; results.len()],
             },
@@ -284,6 +335,64 @@ mod tests {
             ..run(vec![StepResult::Done])
         };
         assert!(outcome("up", &[late]).is_ok());
+    }
+
+    #[test]
+    fn a_summary_counts_the_nodes_of_the_lab_and_what_was_changed() {
+        let of = |nodes: &[&str], ready| CarriedOut {
+            nodes: Some(nodes.iter().map(|node| (*node).to_owned()).collect()),
+            ready,
+            ..run(vec![StepResult::Done, StepResult::Done])
+        };
+        let up = |run: &CarriedOut| summary("up", run);
+        assert_eq!(up(&of(&["r1"], Vec::new())), "`a` is up: 1 node in 1.50 s.");
+        assert_eq!(
+            up(&of(&["r1", "r2"], Vec::new())),
+            "`a` is up: 2 nodes (1 changed) in 1.50 s."
+        );
+        assert_eq!(
+            up(&of(&["r2"], Vec::new())),
+            "`a` is up: 1 node (0 changed, 1 removed) in 1.50 s."
+        );
+        let after = Duration::from_secs(1);
+        let ready = vec![("r1".to_owned(), Outcome::Ready { after })];
+        let waited = CarriedOut {
+            plan: Plan { steps: Vec::new() },
+            ..of(&["r1"], ready)
+        };
+        assert_eq!(
+            up(&waited),
+            "`a` is up: 1 node (0 changed, 1 ready) in 1.50 s."
+        );
+        let down = run(vec![StepResult::Done]);
+        assert_eq!(
+            summary("down", &down),
+            "`a` is down: 1 node removed in 1.50 s."
+        );
+    }
+
+    #[test]
+    fn an_interrupted_wait_names_the_nodes_that_boot_on() {
+        let waited = CarriedOut {
+            interrupted: true,
+            ready: ["r1", "r2"]
+                .map(|node| {
+                    let outcome = Outcome::NotReady {
+                        reason: Reason::Cancelled,
+                        last_lines: vec!["booting".to_owned()],
+                    };
+                    (node.to_owned(), outcome)
+                })
+                .into(),
+            ..run(vec![StepResult::Done])
+        };
+        let error = not_ready(&waited).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Interrupted);
+        assert_eq!(
+            error.message,
+            "interrupted while 2 of 2 nodes were still booting: r1, r2"
+        );
+        assert!(error.causes.is_empty());
     }
 
     #[test]
