@@ -97,6 +97,27 @@ pub(crate) fn current_folder() -> PathBuf {
     fs::canonicalize(".").unwrap_or_default()
 }
 
+/// What to list.
+#[derive(Debug)]
+pub(crate) enum Listed {
+    /// All labs.
+    All,
+    /// This lab.
+    Lab(String),
+    /// The lab of the current folder, of which nothing exists.
+    NotUp(String),
+}
+
+impl Listed {
+    /// The lab; `None` for all.
+    pub(crate) fn lab(&self) -> Option<&str> {
+        match self {
+            Self::All => None,
+            Self::Lab(name) | Self::NotUp(name) => Some(name),
+        }
+    }
+}
+
 /// What exists, and which of it an argument means.
 pub(crate) struct World {
     /// What exists.
@@ -118,13 +139,31 @@ impl World {
         target::node(&self.observed, self.current_lab(), argument)
     }
 
-    /// The chosen lab: one by name, or that of the current folder; `None` for all.
-    pub(crate) fn lab(&self, scope: &ScopeArgs) -> Result<Option<&str>, CommandError> {
-        match (&scope.lab, scope.all) {
-            (Some(name), _) => target::lab(&self.observed, name).map(Some),
-            (None, true) => Ok(None),
-            (None, false) => Ok(self.current_lab()),
+    /// What to list: a lab by name, that of the current folder, or all.
+    pub(crate) fn listed(
+        &self,
+        workspace: &Workspace,
+        scope: &ScopeArgs,
+    ) -> Result<Listed, CommandError> {
+        if let Some(name) = &scope.lab {
+            return target::lab(&self.observed, name).map(|name| Listed::Lab(name.to_owned()));
         }
+        if scope.all {
+            return Ok(Listed::All);
+        }
+        if let Some(name) = self.current_lab() {
+            return Ok(Listed::Lab(name.to_owned()));
+        }
+        // A file with mistakes is a matter for `check`; what runs can be listed all the same.
+        let Some(lab) = workspace.read(Path::new(".")).lab else {
+            return Ok(Listed::All);
+        };
+        let name = lab.name.to_string();
+        let is_up = self.observed.of_lab(&name).next().is_some();
+        Ok(match is_up {
+            true => Listed::Lab(name),
+            false => Listed::NotUp(name),
+        })
     }
 
     fn current_lab(&self) -> Option<&str> {

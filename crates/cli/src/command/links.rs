@@ -14,7 +14,8 @@ pub(super) fn run(
     let workspace = context::workspace(global)?;
     watch::show(screen, arguments.scope.watch, |screen| {
         let world = World::observe(&workspace)?;
-        let links = workspace.links(&world.observed, world.lab(&arguments.scope)?);
-        render::links::list(screen, &links)
+        let listed = world.listed(&workspace, &arguments.scope)?;
+        let links = workspace.links(&world.observed, listed.lab());
+        render::links::list(screen, &listed, &links)
     })
 }

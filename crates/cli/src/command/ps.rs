@@ -14,7 +14,8 @@ pub(super) fn run(
     let workspace = context::workspace(global)?;
     watch::show(screen, arguments.scope.watch, |screen| {
         let world = World::observe(&workspace)?;
-        let nodes = workspace.nodes(&world.observed, world.lab(&arguments.scope)?)?;
-        render::ps::list(screen, &nodes)
+        let listed = world.listed(&workspace, &arguments.scope)?;
+        let nodes = workspace.nodes(&world.observed, listed.lab())?;
+        render::ps::list(screen, &listed, &nodes)
     })
 }

@@ -2,19 +2,24 @@
 
 use super::table::{Cell, Table};
 use super::{Format, Screen};
+use crate::context::Listed;
 use crate::error::CommandError;
 use serde::Serialize;
 use std::net::SocketAddr;
 use vnflab_engine::workspace::{LinkEnd, LinkState, LinkStatus};
 
 /// All of them.
-pub(crate) fn list(screen: &Screen, links: &[LinkStatus]) -> Result<(), CommandError> {
+pub(crate) fn list(
+    screen: &Screen,
+    listed: &Listed,
+    links: &[LinkStatus],
+) -> Result<(), CommandError> {
     if screen.format() == Format::Json {
         let links = links.iter().map(LinkJson::new).collect();
         return screen.json("links", LinksJson { links });
     }
     if links.is_empty() {
-        screen.say("There are no links; `vnflab up` makes a lab run.");
+        super::nothing_listed(screen, listed, "links");
         return Ok(());
     }
     let heads = ["LAB", "A", "PORT", "B", "PORT", "STATE"];

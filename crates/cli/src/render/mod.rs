@@ -20,6 +20,7 @@ mod table;
 mod time;
 
 use crate::cli::{ColorChoice, Global};
+use crate::context::Listed;
 use crate::error::CommandError;
 use paint::Paint;
 use serde::Serialize;
@@ -208,6 +209,17 @@ pub(crate) fn clean(text: &str) -> String {
 /// A JSON schema, which is a format of its own and comes without our envelope.
 pub(crate) fn schema(screen: &Screen, schema: &serde_json::Value) -> Result<(), CommandError> {
     screen.write(&format!("{schema:#}\n"))
+}
+
+/// Says why a list is empty.
+fn nothing_listed(screen: &Screen, listed: &Listed, nouns: &str) {
+    screen.say(&match listed {
+        Listed::All => format!("There are no {nouns}; `vnflab up` makes a lab run."),
+        Listed::Lab(lab) => format!("`{lab}` has no {nouns}."),
+        Listed::NotUp(lab) => format!(
+            "`{lab}` is not up: `vnflab up` makes it run; `--all` lists the {nouns} of other labs."
+        ),
+    });
 }
 
 /// Whom a step concerns, for people.

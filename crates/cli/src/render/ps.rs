@@ -2,6 +2,7 @@
 
 use super::table::{Cell, Table};
 use super::{Format, Screen, time};
+use crate::context::Listed;
 use crate::error::CommandError;
 use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -10,13 +11,17 @@ use vnflab_model::blueprint::NodeBlueprint;
 use vnflab_model::observed::DomainState;
 
 /// All of them.
-pub(crate) fn list(screen: &Screen, rows: &[NodeStatus]) -> Result<(), CommandError> {
+pub(crate) fn list(
+    screen: &Screen,
+    listed: &Listed,
+    rows: &[NodeStatus],
+) -> Result<(), CommandError> {
     if screen.format() == Format::Json {
         let nodes = rows.iter().map(NodeJson::new).collect();
         return screen.json("ps", PsJson { nodes });
     }
     if rows.is_empty() {
-        screen.say("There are no nodes; `vnflab up` makes a lab run.");
+        super::nothing_listed(screen, listed, "nodes");
         return Ok(());
     }
     let heads = [
