@@ -4,13 +4,13 @@
 //! return, error and panic. Signals that end the process are turned into a readable descriptor
 //! by [`StopSignals`], so that they lead to a drop too.
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
-/// A terminal that is raw as long as this lives.
+/// A terminal that is changed as long as this lives.
 #[derive(Debug)]
 pub(crate) struct RawMode<'a> {
     terminal: BorrowedFd<'a>,
@@ -20,10 +20,24 @@ pub(crate) struct RawMode<'a> {
 impl<'a> RawMode<'a> {
     /// Makes a terminal raw.
     pub(crate) fn enter(terminal: BorrowedFd<'a>) -> io::Result<Self> {
+        Self::change(terminal, Termios::make_raw)
+    }
+
+    /// Makes a terminal hand over each key at once and show none, while its output and the keys
+    /// that send signals stay as they are.
+    pub(crate) fn enter_silent(terminal: BorrowedFd<'a>) -> io::Result<Self> {
+        Self::change(terminal, |modes| {
+            modes
+                .local_modes
+                .remove(LocalModes::ECHO | LocalModes::ICANON);
+        })
+    }
+
+    fn change(terminal: BorrowedFd<'a>, change: impl FnOnce(&mut Termios)) -> io::Result<Self> {
         let before = tcgetattr(terminal)?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        tcsetattr(terminal, OptionalActions::Drain, &raw)?;
+        let mut after = before.clone();
+        change(&mut after);
+        tcsetattr(terminal, OptionalActions::Drain, &after)?;
         Ok(Self { terminal, before })
     }
 }
@@ -63,7 +77,6 @@ mod tests {
     use super::*;
     use rustix::fs::{Mode, OFlags};
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    use rustix::termios::LocalModes;
     use std::os::fd::OwnedFd;
 
     /// Both ends of a new pseudo-terminal; the first has to live as long as the second.
@@ -96,6 +109,26 @@ mod tests {
             panic!("on purpose");
         });
         assert!(panicked.is_err());
+        assert!(echoes(&terminal));
+    }
+
+    #[test]
+    fn a_silent_terminal_hides_keys_and_still_sends_signals() {
+        let (_master, terminal) = terminal();
+        let silent = RawMode::enter_silent(terminal.as_fd()).unwrap();
+        let modes = tcgetattr(&terminal).unwrap();
+        assert!(
+            !modes
+                .local_modes
+                .intersects(LocalModes::ECHO | LocalModes::ICANON)
+        );
+        assert!(modes.local_modes.contains(LocalModes::ISIG));
+        assert!(
+            modes
+                .output_modes
+                .contains(rustix::termios::OutputModes::OPOST)
+        );
+        drop(silent);
         assert!(echoes(&terminal));
     }
 

@@ -1,18 +1,20 @@
 //! `vnflab console`: a node's serial console, its record, or a view of it.
 
-use super::watch;
 use crate::cli::{ConsoleArgs, Global};
 use crate::context::{self, World};
 use crate::error::{CommandError, ErrorKind};
 use crate::render::Screen;
 use crate::terminal::{RawMode, StopSignals};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::getpgrp;
+use rustix::termios::tcgetpgrp;
 use std::io::{self, IsTerminal};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use vnflab_engine::console::client::{Client, ConnectError};
 use vnflab_engine::console::log::{Follower, Piece};
-use vnflab_engine::console::session::{End, Input, Session};
+use vnflab_engine::console::session::{ESCAPE, End, Input, Session};
 use vnflab_model::observed::{DomainState, Locality, ObservedDomain};
 
 /// How much of what was said before a view shows: a screen or two.
@@ -20,6 +22,9 @@ const VIEW_TAIL_BYTES: u64 = 8 * 1024;
 
 /// How often a view looks for more.
 const VIEW_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How many keys a view takes at once; more come with its next look.
+const KEYS_SIZE: usize = 256;
 
 pub(super) fn run(
     global: &Global,
@@ -65,20 +70,61 @@ fn view(
     let path = Path::new(&domain.record.blueprint.console.log_path);
     let end = time.map(|time| Instant::now() + time);
     let stop = StopSignals::listen()?;
-    screen.say(&format!("Watching `{}`; Ctrl-C leaves.", domain.name));
+    let stdin = io::stdin();
+    // A process in the background may not touch the terminal, and gets no keys.
+    let has_keys = stdin.is_terminal() && tcgetpgrp(&stdin) == Ok(getpgrp());
+    let keys = has_keys.then(|| stdin.as_fd());
+    let leave = match has_keys {
+        true => "Ctrl-] or Ctrl-C leaves",
+        false => "Ctrl-C leaves",
+    };
+    screen.say(&format!("Watching `{}`; {leave}.", domain.name));
+    let _silent = keys.map(RawMode::enter_silent).transpose()?;
     let mut log = Follower::of_current(path).from_last(VIEW_TAIL_BYTES);
+    let mut patience = Duration::ZERO;
     loop {
         match log.read().map_err(|error| unreadable(path, &error))? {
-            Piece::Bytes(bytes) => screen.write_bytes(&bytes)?,
-            Piece::StartedOver => screen.say("\nThe node starts anew."),
-            Piece::Nothing => {
-                let over = end.is_some_and(|end| Instant::now() >= end);
-                if over || watch::waited_for_stop(&stop, VIEW_INTERVAL) {
-                    return Ok(());
-                }
+            Piece::Bytes(bytes) => {
+                screen.write_bytes(&bytes)?;
+                patience = Duration::ZERO;
             }
+            Piece::StartedOver => screen.say("\nThe node starts anew."),
+            Piece::Nothing => patience = VIEW_INTERVAL,
+        }
+        let over = end.is_some_and(|end| Instant::now() >= end);
+        if over || wants_to_leave(&stop, keys, patience)? {
+            screen.say("");
+            return Ok(());
         }
     }
+}
+
+/// Whether a signal or the key that leaves came within the time; other keys are thrown away.
+fn wants_to_leave(
+    stop: &StopSignals,
+    keys: Option<BorrowedFd<'_>>,
+    time: Duration,
+) -> io::Result<bool> {
+    let timeout = Timespec::try_from(time).expect("a second or less fits");
+    let mut descriptors = vec![PollFd::new(stop, PollFlags::IN)];
+    descriptors.extend(keys.map(|keys| PollFd::from_borrowed_fd(keys, PollFlags::IN)));
+    // A signal that interrupts the wait has been written to the descriptor by then.
+    let _ = poll(&mut descriptors, Some(&timeout));
+    let is_ready = |index: usize| {
+        descriptors
+            .get(index)
+            .is_some_and(|descriptor| !descriptor.revents().is_empty())
+    };
+    if is_ready(0) {
+        return Ok(true);
+    }
+    let Some(keys) = keys.filter(|_| is_ready(1)) else {
+        return Ok(false);
+    };
+    let mut buffer = [0; KEYS_SIZE];
+    let length = rustix::io::read(keys, &mut buffer)?;
+    // A terminal that is gone reads as the end.
+    Ok(length == 0 || buffer[..length].contains(&ESCAPE))
 }
 
 /// Connects the user, or a script, with the guest.

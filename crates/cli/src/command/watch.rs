@@ -30,7 +30,7 @@ pub(super) fn show(
 }
 
 /// Whether the signal came within the time.
-pub(super) fn waited_for_stop(stop: &StopSignals, time: Duration) -> bool {
+fn waited_for_stop(stop: &StopSignals, time: Duration) -> bool {
     let timeout = Timespec::try_from(time).expect("a second or less fits");
     let mut descriptors = [PollFd::new(stop, PollFlags::IN)];
     // A signal that interrupts the wait has been written to the descriptor by then.
