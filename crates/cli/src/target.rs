@@ -12,20 +12,26 @@ use vnflab_model::observed::{Observed, ObservedDomain};
 /// The lab whose file lies in a folder, if one exists. `folder` is absolute and without symbolic
 /// links, as the recorded sources are.
 pub(crate) fn lab_of_folder<'a>(observed: &'a Observed, folder: &Path) -> Option<&'a str> {
-    let labs: BTreeSet<&str> = observed
+    let labs = labs_made_from(observed, folder);
+    match labs.len() {
+        1 => labs.first().copied(),
+        _ => None,
+    }
+}
+
+/// The labs that were made from a file, or from a file in a folder. `path` is absolute and without
+/// symbolic links; it need not exist any more.
+pub(crate) fn labs_made_from<'a>(observed: &'a Observed, path: &Path) -> BTreeSet<&'a str> {
+    observed
         .domains
         .iter()
         .filter(|domain| {
             let source = Path::new(&domain.record.source);
             // A lab file lies in the folder; the origin's labs are the folder's `nodes/`.
-            source == folder || source.parent() == Some(folder)
+            source == path || source.parent() == Some(path)
         })
         .map(|domain| domain.record.blueprint.lab.as_str())
-        .collect();
-    match labs.len() {
-        1 => labs.first().copied(),
-        _ => None,
-    }
+        .collect()
 }
 
 /// The node that an argument means.
@@ -122,5 +128,12 @@ mod tests {
         assert_eq!(lab("/labs/a"), Some("a"));
         assert_eq!(lab("/labs/b"), Some("b"));
         assert_eq!(lab("/labs"), None);
+        // The file may be gone; the record is what counts.
+        let made_from = labs_made_from(&observed, Path::new("/labs/a/lab.yaml"));
+        assert_eq!(made_from, BTreeSet::from(["a"]));
+        let mut moved = sample::observed(&[("a", "r1"), ("b", "r1")]);
+        moved.domains[1].record.source = "/labs/a/other.yaml".to_owned();
+        assert_eq!(labs_made_from(&moved, Path::new("/labs/a")).len(), 2);
+        assert_eq!(lab_of_folder(&moved, Path::new("/labs/a")), None);
     }
 }
