@@ -22,7 +22,7 @@ pub(crate) const CONNECT_VARIABLE: &str = "VNFLAB_CONNECT";
 /// Virtual network labs: from one file to running, interconnected routers.
 #[derive(Debug, Parser)]
 #[command(name = "vnflab", version, after_help = AFTER_HELP, max_term_width = 100)]
-#[command(arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -70,8 +70,11 @@ pub(crate) enum Command {
     /// Show what `up` would do, and why
     Plan(PlanArgs),
     /// Make the lab run as its file says: only what differs is touched
+    // The hidden aliases of verbs are what containerlab calls them.
+    #[command(alias = "deploy")]
     Up(UpArgs),
     /// Remove a lab: its VMs, networks and disks
+    #[command(alias = "destroy")]
     Down(DownArgs),
     /// Start nodes that exist
     Start(StartArgs),
@@ -80,6 +83,7 @@ pub(crate) enum Command {
     /// Shut nodes down and start them again
     Restart(StopArgs),
     /// List nodes and their state
+    #[command(alias = "inspect")]
     Ps(PsArgs),
     /// List links with the ports and state of both ends
     Links(LinksArgs),
@@ -90,11 +94,7 @@ pub(crate) enum Command {
     /// List the kinds of nodes, or show one
     Kinds(KindsArgs),
     /// Manage disk images
-    #[command(
-        subcommand,
-        arg_required_else_help = true,
-        disable_help_subcommand = true
-    )]
+    #[command(subcommand, arg_required_else_help = true)]
     Image(ImageCommand),
     /// Say what this host lacks, and the command that mends it
     Doctor,
@@ -170,10 +170,10 @@ pub(crate) struct UpArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DownArgs {
-    /// Lab file or folder
+    /// Lab file or folder, there or gone, or the name of a running lab
     #[arg(value_hint = ValueHint::AnyPath, conflicts_with = "name")]
     pub(crate) lab: Option<PathBuf>,
-    /// The lab's name, where its file is elsewhere or lost
+    /// The lab's name, also where a file or folder is called the same
     #[arg(long = "lab", id = "name", value_name = "NAME", add = ArgValueCompleter::new(complete::labs))]
     pub(crate) name: Option<String>,
     /// Keep the nodes' disks; the next `up` boots from them again
@@ -239,7 +239,7 @@ pub(crate) struct ConsoleArgs {
     /// Print everything that was recorded since the node started, and leave
     #[arg(long, conflicts_with_all = ["view", "time"])]
     pub(crate) log: bool,
-    /// Watch without typing, beside whoever is on the console
+    /// Watch without typing, beside whoever is on the console; Ctrl-] or Ctrl-C leaves
     #[arg(long)]
     pub(crate) view: bool,
     /// Leave after this time, such as `5s`, `500ms` or `2m`
@@ -255,8 +255,12 @@ pub(crate) struct SshArgs {
     /// User to log in as [default: that of the kind]
     #[arg(long, short, value_name = "USER")]
     pub(crate) login: Option<String>,
-    /// Command to run there
-    #[arg(last = true, value_name = "COMMAND")]
+    /// Command to run there, with its options
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
     pub(crate) command: Vec<String>,
 }
 
@@ -383,6 +387,32 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_over_ssh_keeps_its_options_with_and_without_dashes() {
+        let parse = |line: &str| {
+            let all = ["vnflab", "ssh"].into_iter().chain(line.split(' '));
+            match Cli::try_parse_from(all).unwrap().command {
+                Command::Ssh(arguments) => (arguments.login, arguments.command.join(" ")),
+                other => panic!("{other:?}"),
+            }
+        };
+        let me = || Some("me".to_owned());
+        assert_eq!(parse("r1 ls -l --json"), (None, "ls -l --json".to_owned()));
+        assert_eq!(parse("r1 -- ls -l"), (None, "ls -l".to_owned()));
+        assert_eq!(parse("r1 -l me ls -l"), (me(), "ls -l".to_owned()));
+        assert_eq!(parse("-l me r1"), (me(), String::new()));
+    }
+
+    #[test]
+    fn verbs_of_containerlab_are_understood() {
+        for (theirs, ours) in [("deploy", "up"), ("destroy", "down"), ("inspect", "ps")] {
+            let command = Cli::command();
+            let found = command.find_subcommand(theirs).unwrap();
+            assert_eq!(found.get_name(), ours);
+            assert_eq!(found.get_visible_aliases().count(), 0);
+        }
     }
 
     #[test]

@@ -12,7 +12,10 @@ use std::path::Path;
 /// Writes all pages.
 pub(super) fn write(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let mut command = Cli::command();
+    // `help` has no page: it repeats what the others say.
+    let mut command = Cli::command()
+        .disable_help_subcommand(true)
+        .mut_subcommands(|verb| verb.disable_help_subcommand(true));
     command.build();
     for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
         write_verb(folder, "vnflab", verb)?;
