@@ -5,7 +5,7 @@
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 /// Permissions of folders through which QEMU, which has a user of its own, passes to files that
@@ -36,6 +36,7 @@ pub(crate) fn make(path: &Path, mode: u32) -> io::Result<()> {
 /// another user stays as it is.
 #[cfg(feature = "libvirt")]
 pub(crate) fn open(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
     let facts = fs::metadata(path)?;
     let mode = facts.mode() & 0o7777;
     let ours = facts.uid() == rustix::process::geteuid().as_raw();
@@ -50,7 +51,7 @@ mod tests {
     use super::*;
 
     fn mode(path: &Path) -> u32 {
-        fs::metadata(path).unwrap().mode() & 0o777
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
     }
 
     #[test]
