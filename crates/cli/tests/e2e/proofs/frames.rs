@@ -18,8 +18,9 @@ const PROTOCOLS: [(&str, &str); 3] = [
     ("broadcast", "ffffffffffff88b5"),
 ];
 
-/// Begins the payload of all our frames, so that nothing else is taken for one.
-const MARK: &str = "766e666c6162";
+/// Begins the payload of all our frames, so that nothing else is taken for one; no text has such
+/// bytes.
+const MARK: &str = "f5a1c40e9d87";
 
 /// What one end of the ring's links sent or received: its number and the protocol's.
 type Token = (usize, usize);
@@ -117,7 +118,7 @@ fn heard(ring: &Lab, node: &str) -> Vec<(usize, BTreeSet<Token>)> {
         .collect()
 }
 
-/// Tokens in a listener's hexadecimal lines such as `0x0010:  766e 666c 6162 0302`.
+/// Tokens in a listener's hexadecimal lines such as `0x0010:  f5a1 c40e 9d87 0302`.
 fn tokens(text: &str) -> BTreeSet<Token> {
     let mut digits = String::new();
     for line in text.lines() {
