@@ -28,12 +28,11 @@ use vnflab_model::blueprint::Blueprint;
 use vnflab_model::check::check;
 use vnflab_model::diagnostic::Diagnostics;
 use vnflab_model::facts::Facts;
-use vnflab_model::format;
 use vnflab_model::kind::{Catalogue, Kind};
 use vnflab_model::lab::Lab;
 use vnflab_model::observed::{Host, Observed};
 use vnflab_model::plan::Plan;
-use vnflab_model::resolve::resolve;
+use vnflab_model::resolve;
 use vnflab_model::span::Sources;
 
 /// A connection and the kinds that are known.
@@ -242,16 +241,11 @@ impl Workspace {
 pub fn read(path: &Path, catalogue: &Catalogue) -> Reading {
     let loaded = load::load(path);
     let mut diagnostics = loaded.diagnostics;
-    let mut lab = None;
-    if let Some(input) = &loaded.input {
-        let (spec, found) = format::read(&loaded.sources, input, catalogue);
+    let lab = loaded.input.and_then(|input| {
+        let (lab, found) = resolve::read(&loaded.sources, &input, catalogue);
         diagnostics.extend(found);
-        if let Some(spec) = spec {
-            let (resolved, found) = resolve(&spec, catalogue);
-            diagnostics.extend(found);
-            lab = resolved;
-        }
-    }
+        lab
+    });
     diagnostics.sort();
     Reading {
         sources: loaded.sources,

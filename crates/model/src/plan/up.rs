@@ -55,11 +55,11 @@ pub fn plan_up(
     observed: &Observed,
     selection: Option<&BTreeSet<String>>,
 ) -> Result<Plan, Vec<PlanError>> {
-    let errors = conflicts(blueprint, observed, selection);
+    let seen = Seen::new(blueprint, observed);
+    let errors = conflicts(blueprint, observed, &seen, selection);
     if !errors.is_empty() {
         return Err(errors);
     }
-    let seen = Seen::new(blueprint, observed);
     let mut plan = Plan::default();
     let freed = match selection {
         None => plan_leftovers(&mut plan, blueprint, &seen),
@@ -80,6 +80,7 @@ pub fn plan_up(
 fn conflicts(
     blueprint: &Blueprint,
     observed: &Observed,
+    seen: &Seen<'_>,
     selection: Option<&BTreeSet<String>>,
 ) -> Vec<PlanError> {
     let domains = blueprint.nodes.iter().map(NodeBlueprint::domain);
@@ -102,7 +103,12 @@ fn conflicts(
         .map(PlanError::ForeignDomain)
         .chain(foreign_networks.map(PlanError::ForeignNetwork))
         .chain(strangers.cloned().map(PlanError::UnknownNode))
-        .chain(network_conflicts(blueprint, observed, selection.is_some()))
+        .chain(network_conflicts(
+            blueprint,
+            observed,
+            seen,
+            selection.is_some(),
+        ))
         .collect()
 }
 
@@ -110,9 +116,9 @@ fn conflicts(
 fn network_conflicts(
     blueprint: &Blueprint,
     observed: &Observed,
+    seen: &Seen<'_>,
     is_selection: bool,
 ) -> Vec<PlanError> {
-    let seen = Seen::new(blueprint, observed);
     let mut errors = Vec::new();
     for network in &blueprint.networks {
         let Some(was) = seen.networks.get(network.name.as_str()) else {
@@ -144,12 +150,11 @@ struct Seen<'a> {
 impl<'a> Seen<'a> {
     fn new(blueprint: &Blueprint, observed: &'a Observed) -> Self {
         let lab = blueprint.lab.as_str();
-        let of_lab = |domain: &&ObservedDomain| domain.record.blueprint.lab == lab;
         Self {
             domains: observed
                 .domains
                 .iter()
-                .filter(of_lab)
+                .filter(|domain| domain.record.blueprint.lab == lab)
                 .map(|domain| (domain.record.blueprint.node.as_str(), domain))
                 .collect(),
             networks: observed
@@ -206,12 +211,12 @@ fn plan_leftovers(plan: &mut Plan, blueprint: &Blueprint, seen: &Seen<'_>) -> Ve
         .flat_map(|node| &node.drives)
         .filter_map(Drive::volume)
         .collect();
-    for volume in seen
+    for (volume, observed) in seen
         .volumes
-        .keys()
-        .filter(|volume| !volumes_wanted.contains(volume.as_str()))
+        .iter()
+        .filter(|(volume, _)| !volumes_wanted.contains(volume.as_str()))
     {
-        let node = volume.split('.').nth(2).unwrap_or_default();
+        let node = observed.name.node.as_str();
         // A volume that a living node no longer wants goes with that node's own steps.
         if seen.domains.contains_key(node) && wanted.contains(node) {
             continue;
