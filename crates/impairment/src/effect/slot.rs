@@ -1,0 +1,91 @@
+//! Delivery in bursts, as of a medium that takes turns.
+
+use super::Word;
+use crate::unit::{Duration, Size};
+use crate::value::{Value, ValueError, Words};
+use std::fmt;
+use std::str::FromStr;
+
+pub(crate) const SLOT: Word = Word {
+    name: "slot",
+    form: "MIN [MAX] [packets N] [bytes SIZE]",
+    example: "5ms 10ms packets 32",
+    doc: "Frames are held back and arrive together, in slots that are MIN to MAX apart and take so many frames or bytes at most.",
+};
+
+/// Delivery in slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// Least time between two slots.
+    pub least: Duration,
+    /// Most time between two slots.
+    pub most: Duration,
+    /// Most frames in a slot.
+    pub packets: Option<u32>,
+    /// Most bytes in a slot; the frame that passes this is the last in it.
+    pub bytes: Option<Size>,
+}
+
+impl FromStr for Slot {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let mut words = Words::new(text);
+        let least: Duration = words.required("MIN, the time between two slots,")?;
+        let mut slot = Self {
+            least,
+            most: least,
+            packets: None,
+            bytes: None,
+        };
+        let mut next = words.word();
+        if let Some(word) = next.filter(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
+            slot.most = word.parse()?;
+            next = words.word();
+        }
+        while let Some(word) = next {
+            match word {
+                "packets" if slot.packets.is_none() => {
+                    slot.packets = Some(words.number("the number of packets", 1, u32::MAX)?);
+                }
+                "bytes" if slot.bytes.is_none() => {
+                    let bytes: Size = words.required("the number of bytes")?;
+                    slot.bytes = Some(bytes);
+                }
+                word => {
+                    return Err(ValueError::Form {
+                        expected: "`packets N` or `bytes SIZE`, each once,",
+                        found: word.to_owned(),
+                    });
+                }
+            }
+            next = words.word();
+        }
+        if slot.least > slot.most {
+            return Err(ValueError::Bounds {
+                what: "MIN",
+                found: slot.least.to_string(),
+                bounds: format!("at most MAX, {}", slot.most),
+            });
+        }
+        Ok(slot)
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.least)?;
+        if self.most != self.least {
+            write!(formatter, " {}", self.most)?;
+        }
+        if let Some(packets) = self.packets {
+            write!(formatter, " packets {packets}")?;
+        }
+        if let Some(bytes) = self.bytes {
+            write!(formatter, " bytes {bytes}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Value for Slot {}
