@@ -1,6 +1,12 @@
 //! Events that happen to a share of the frames.
+//!
+//! An event with correlation repeats the last frame's fate with that probability, and is thrown
+//! anew otherwise. So its probability stays what was asked for, and the correlation of one frame's
+//! fate with the next one's is the figure given; netem mixes random numbers instead, by which the
+//! probability changes too.
 
 use crate::error::SettingProblem;
+use crate::random::{Purpose, Random};
 use crate::unit::Percent;
 use crate::value::{Value, ValueError, Words};
 use std::fmt;
@@ -40,6 +46,72 @@ impl fmt::Display for Chance {
 }
 
 impl Value for Chance {}
+
+/// What decides for which frames an event happens.
+#[derive(Debug, Clone)]
+pub(crate) struct Dice {
+    random: Random,
+    throw: Throw,
+}
+
+#[derive(Debug, Clone)]
+enum Throw {
+    /// Without correlation: the frames until the next event are counted, so that the others need
+    /// no random number.
+    Count { percent: Percent, left: u64 },
+    /// With correlation.
+    Repeat { chance: Chance, last: bool },
+}
+
+impl Dice {
+    /// `None` if the event never happens.
+    pub(crate) fn new(chance: &Chance, seed: u64, purpose: Purpose) -> Option<Self> {
+        let mut random = Random::new(seed, purpose);
+        let throw = match *chance {
+            Chance {
+                percent: Percent::ZERO,
+                ..
+            } => return None,
+            Chance {
+                percent,
+                correlation,
+            } if percent == Percent::FULL || correlation.is_zero() => Throw::Count {
+                percent,
+                left: random.misses(percent),
+            },
+            chance => Throw::Repeat {
+                chance,
+                last: random.happens(chance.percent),
+            },
+        };
+        Some(Self { random, throw })
+    }
+
+    /// Whether the event happens to this frame.
+    pub(crate) fn event(&mut self) -> bool {
+        match &mut self.throw {
+            Throw::Count { left: 0, percent } => {
+                let left = self.random.misses(*percent);
+                self.throw = Throw::Count {
+                    percent: *percent,
+                    left,
+                };
+                true
+            }
+            Throw::Count { left, .. } => {
+                *left -= 1;
+                false
+            }
+            Throw::Repeat { chance, last } => {
+                let event = *last;
+                if !self.random.happens(chance.correlation) {
+                    *last = self.random.happens(chance.percent);
+                }
+                event
+            }
+        }
+    }
+}
 
 /// Says so if the correlation changes nothing.
 pub(crate) fn check(key: &'static str, chance: Option<&Chance>, found: &mut Vec<SettingProblem>) {

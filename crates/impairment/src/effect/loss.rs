@@ -4,7 +4,9 @@
 //! netem has, or every n-th frame.
 
 use super::Word;
+use crate::chance::{Chance, Dice};
 use crate::error::SettingProblem;
+use crate::random::{Purpose, Random};
 use crate::settings::Settings;
 use crate::unit::Percent;
 use crate::value::{Value, ValueError, Words};
@@ -189,6 +191,169 @@ impl fmt::Display for Loss {
 }
 
 impl Value for Loss {}
+
+/// What decides which frames are lost.
+#[derive(Debug, Clone)]
+pub(crate) enum Losses {
+    Random(Dice),
+    GilbertElliott {
+        random: Random,
+        state: GilbertState,
+        p: Percent,
+        r: Percent,
+        bad: Percent,
+        good: Percent,
+    },
+    Markov {
+        random: Random,
+        state: MarkovState,
+        /// To a burst or a single loss; to reception or reception within a burst; from there back.
+        burst: Percent,
+        alone: Percent,
+        end: Percent,
+        pause: Percent,
+        resume: Percent,
+    },
+    Every {
+        n: u32,
+        left: u32,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GilbertState {
+    Good,
+    Bad,
+}
+
+/// States 1 to 4 of the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MarkovState {
+    Received,
+    ReceivedInBurst,
+    LostInBurst,
+    LostAlone,
+}
+
+impl Losses {
+    /// `None` if no frame is ever lost.
+    pub(crate) fn new(loss: &Loss, seed: u64) -> Option<Self> {
+        if loss.is_nothing() {
+            return None;
+        }
+        let random = Random::new(seed, Purpose::Loss);
+        Some(match *loss {
+            Loss::Random {
+                percent,
+                correlation,
+            } => {
+                let chance = Chance {
+                    percent,
+                    correlation,
+                };
+                Self::Random(Dice::new(&chance, seed, Purpose::Loss)?)
+            }
+            Loss::GilbertElliott { p, r, bad, good } => Self::GilbertElliott {
+                random,
+                state: GilbertState::Good,
+                p,
+                r,
+                bad,
+                good,
+            },
+            Loss::Markov {
+                p13,
+                p31,
+                p32,
+                p23,
+                p14,
+            } => Self::Markov {
+                random,
+                state: MarkovState::Received,
+                burst: p13,
+                alone: p14,
+                end: p31,
+                pause: p32,
+                resume: p23,
+            },
+            Loss::Every(n) => Self::Every { n, left: n - 1 },
+        })
+    }
+
+    /// Whether this frame is lost. Chains step first; the frame's fate is that of the new state.
+    pub(crate) fn event(&mut self) -> bool {
+        match self {
+            Self::Random(dice) => dice.event(),
+            Self::GilbertElliott {
+                random,
+                state,
+                p,
+                r,
+                bad,
+                good,
+            } => {
+                let (leave, other) = match state {
+                    GilbertState::Good => (*p, GilbertState::Bad),
+                    GilbertState::Bad => (*r, GilbertState::Good),
+                };
+                if random.happens(leave) {
+                    *state = other;
+                }
+                random.happens(match state {
+                    GilbertState::Good => *good,
+                    GilbertState::Bad => *bad,
+                })
+            }
+            Self::Markov {
+                random,
+                state,
+                burst,
+                alone,
+                end,
+                pause,
+                resume,
+            } => {
+                let (one, other) = match state {
+                    MarkovState::Received => (
+                        (*burst, MarkovState::LostInBurst),
+                        (*alone, MarkovState::LostAlone),
+                    ),
+                    MarkovState::LostInBurst => (
+                        (*end, MarkovState::Received),
+                        (*pause, MarkovState::ReceivedInBurst),
+                    ),
+                    MarkovState::ReceivedInBurst => (
+                        (*resume, MarkovState::LostInBurst),
+                        (Percent::ZERO, MarkovState::ReceivedInBurst),
+                    ),
+                    MarkovState::LostAlone => (
+                        (Percent::FULL, MarkovState::Received),
+                        (Percent::ZERO, MarkovState::LostAlone),
+                    ),
+                };
+                let thrown = random.below(u64::from(Percent::FULL.billionths()));
+                let first = u64::from(one.0.billionths());
+                if thrown < first {
+                    *state = one.1;
+                } else if thrown - first < u64::from(other.0.billionths()) {
+                    *state = other.1;
+                }
+                matches!(state, MarkovState::LostInBurst | MarkovState::LostAlone)
+            }
+            Self::Every { n, left: 0 } => {
+                *self = Self::Every {
+                    n: *n,
+                    left: *n - 1,
+                };
+                true
+            }
+            Self::Every { left, .. } => {
+                *left -= 1;
+                false
+            }
+        }
+    }
+}
 
 pub(crate) fn check(settings: &Settings, found: &mut Vec<SettingProblem>) {
     match settings.loss.value() {

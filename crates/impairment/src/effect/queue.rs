@@ -1,5 +1,11 @@
 //! The queue in front of a rate: how much may wait, and who is dropped.
 
+mod codel;
+mod red;
+
+pub(crate) use codel::Codel;
+pub(crate) use red::Red;
+
 use super::Word;
 use crate::error::SettingProblem;
 use crate::settings::Settings;
@@ -24,6 +30,9 @@ pub(crate) const DISCIPLINE: Word = Word {
 
 /// Most frames that may wait on one lane: 16 MiB for our notes on them.
 pub const FRAMES_LIMIT: u32 = 1_000_000;
+
+/// An Ethernet frame with a payload of 1500 bytes, the customary MTU.
+const LARGE_FRAME_BYTES: u64 = 1514;
 
 /// How much may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,6 +198,14 @@ pub(crate) fn check(settings: &Settings, found: &mut Vec<SettingProblem>) {
                 "without `rate` or `trace` no frame ever waits, so that it has no effect",
             ));
         }
+    }
+    if let Some(QueueLimit::Bytes(limit)) = settings.queue.value()
+        && limit.bytes() < LARGE_FRAME_BYTES
+    {
+        found.push(SettingProblem::no_effect(
+            QUEUE.name,
+            format!("frames of more than {limit} never fit and are all dropped"),
+        ));
     }
     if let (Some(QueueLimit::Bytes(limit)), Some(Discipline::Red { least, .. })) =
         (settings.queue.value(), discipline)

@@ -3,6 +3,7 @@
 use super::Word;
 use crate::error::SettingProblem;
 use crate::settings::Settings;
+use crate::unit::Rate;
 use crate::value::{Value, ValueError, number};
 use std::fmt;
 use std::str::FromStr;
@@ -93,6 +94,111 @@ impl fmt::Display for CellSize {
 }
 
 impl Value for CellSize {}
+
+/// How many bytes a frame takes on the link.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Framing {
+    overhead: i64,
+    cell_size: i64,
+    cell_overhead: i64,
+}
+
+impl Framing {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let overhead = |it: Option<&Overhead>| it.map_or(0, |it| i64::from(it.bytes()));
+        let cell_size = settings.cell_size.value();
+        Self {
+            overhead: overhead(settings.overhead.value()),
+            cell_size: cell_size.map_or(0, |it| i64::from(it.bytes())),
+            cell_overhead: overhead(settings.cell_overhead.value()),
+        }
+    }
+
+    /// Bytes on the link of a frame of so many bytes; never less than none.
+    pub(crate) fn bytes_on_link(self, bytes: u64) -> u64 {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX / 2) + self.overhead;
+        let bytes = bytes.max(0);
+        let bytes = match self.cell_size {
+            0 => bytes,
+            size => {
+                let cells = bytes / size + i64::from(bytes % size != 0);
+                cells.saturating_mul(size + self.cell_overhead)
+            }
+        };
+        u64::try_from(bytes).unwrap_or_default()
+    }
+}
+
+/// A line of constant rate, on which one frame is sent after the other.
+///
+/// The time at which it is free is kept exactly, as nanoseconds and a rest in parts of one, so
+/// that the rate is exact however long it runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    bits_per_second: u64,
+    free_ns: u64,
+    /// Parts of a nanosecond on top, in units of 1 / `bits_per_second`.
+    rest: u64,
+}
+
+/// Nanoseconds of a second.
+const SECOND: u64 = 1_000_000_000;
+
+impl Line {
+    pub(crate) const fn new(rate: Rate) -> Self {
+        Self {
+            bits_per_second: rate.bits(),
+            free_ns: 0,
+            rest: 0,
+        }
+    }
+
+    /// When the next frame that arrives now could begin to be sent, in whole nanoseconds.
+    pub(crate) fn start(&self, arrival_ns: u64) -> u64 {
+        self.free().max(arrival_ns)
+    }
+
+    /// When the last frame has left, rounded up.
+    pub(crate) fn free(&self) -> u64 {
+        self.free_ns.saturating_add(u64::from(self.rest > 0))
+    }
+
+    /// Whether the other line has the same rate.
+    pub(crate) const fn is_as_fast_as(&self, other: &Self) -> bool {
+        self.bits_per_second == other.bits_per_second
+    }
+
+    /// Lets nothing begin before this time.
+    pub(crate) const fn keep_busy_until(&mut self, free_ns: u64) {
+        self.free_ns = free_ns;
+        self.rest = 0;
+    }
+
+    /// Sends a frame of so many bytes on the link, and says when its last bit has left.
+    pub(crate) fn send(&mut self, arrival_ns: u64, bytes: u64) -> u64 {
+        if arrival_ns > self.free_ns {
+            self.free_ns = arrival_ns;
+            self.rest = 0;
+        }
+        let parts = u128::from(bytes) * 8 * u128::from(SECOND) + u128::from(self.rest);
+        let (whole, rest) = match u64::try_from(parts) {
+            Ok(parts) => (parts / self.bits_per_second, parts % self.bits_per_second),
+            Err(_) => {
+                let rate = u128::from(self.bits_per_second);
+                let rest = u64::try_from(parts % rate).unwrap_or_default();
+                (u64::try_from(parts / rate).unwrap_or(u64::MAX), rest)
+            }
+        };
+        self.free_ns = self.free_ns.saturating_add(whole);
+        self.rest = rest;
+        self.free()
+    }
+
+    /// How long a byte takes, in nanoseconds.
+    pub(crate) fn byte_ns(&self) -> f64 {
+        8.0 * SECOND as f64 / self.bits_per_second as f64
+    }
+}
 
 pub(crate) fn check(settings: &Settings, found: &mut Vec<SettingProblem>) {
     let limited = settings.rate.value().is_some() || settings.trace.value().is_some();

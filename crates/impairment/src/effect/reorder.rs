@@ -1,8 +1,9 @@
 //! Frames that overtake others.
 
 use super::Word;
-use crate::chance::Chance;
+use crate::chance::{Chance, Dice};
 use crate::error::SettingProblem;
+use crate::random::Purpose;
 use crate::settings::Settings;
 use crate::unit::Percent;
 use crate::value::{Value, ValueError, Words};
@@ -88,6 +89,37 @@ impl fmt::Display for Reorder {
 }
 
 impl Value for Reorder {}
+
+/// What decides which frames skip the delay.
+#[derive(Debug, Clone)]
+pub(crate) struct Skips {
+    dice: Dice,
+    gap: u32,
+    /// Frames since the last one that skipped.
+    passed: u32,
+}
+
+impl Skips {
+    /// `None` if no frame ever does.
+    pub(crate) fn new(chance: &Chance, gap: u32, seed: u64) -> Option<Self> {
+        Some(Self {
+            dice: Dice::new(chance, seed, Purpose::Reorder)?,
+            gap,
+            passed: 0,
+        })
+    }
+
+    /// Whether this frame skips the delay. As netem has it, `gap - 1` frames pass in any case
+    /// before one may; from then on each one may, until one does.
+    pub(crate) fn event(&mut self) -> bool {
+        if self.passed + 1 < self.gap || !self.dice.event() {
+            self.passed = self.passed.saturating_add(1);
+            return false;
+        }
+        self.passed = 0;
+        true
+    }
+}
 
 pub(crate) fn check(settings: &Settings, found: &mut Vec<SettingProblem>) {
     let jitter = settings.jitter.value().is_some_and(|time| time.ns() > 0);

@@ -1,6 +1,7 @@
 //! Delivery in bursts, as of a medium that takes turns.
 
 use super::Word;
+use crate::random::{Purpose, Random};
 use crate::unit::{Duration, Size};
 use crate::value::{Value, ValueError, Words};
 use std::fmt;
@@ -89,3 +90,53 @@ impl fmt::Display for Slot {
 }
 
 impl Value for Slot {}
+
+/// What puts frames into slots.
+///
+/// As netem has it: a frame that comes after the last slot waits for a whole interval, and the
+/// frames behind it join it until the slot is full; the next slot is an interval later.
+#[derive(Debug, Clone)]
+pub(crate) struct Slots {
+    slot: Slot,
+    random: Random,
+    /// When the current slot is.
+    at_ns: u64,
+    packets_left: u32,
+    bytes_left: u64,
+}
+
+impl Slots {
+    pub(crate) const fn new(slot: Slot, seed: u64) -> Self {
+        Self {
+            slot,
+            random: Random::new(seed, Purpose::Slot),
+            at_ns: 0,
+            packets_left: 0,
+            bytes_left: 0,
+        }
+    }
+
+    /// When a frame leaves that would arrive at `due_ns`.
+    pub(crate) fn place(&mut self, due_ns: u64, bytes: u64) -> u64 {
+        if due_ns > self.at_ns {
+            self.open(due_ns);
+        } else if self.packets_left == 0 || self.bytes_left == 0 {
+            self.open(self.at_ns);
+        }
+        self.packets_left -= 1;
+        self.bytes_left = self.bytes_left.saturating_sub(bytes);
+        self.at_ns
+    }
+
+    /// Opens a slot an interval after `after_ns`.
+    fn open(&mut self, after_ns: u64) {
+        let Slot { least, most, .. } = self.slot;
+        let mut interval = least.ns();
+        if most > least {
+            interval += self.random.below(most.ns() - least.ns() + 1);
+        }
+        self.at_ns = after_ns.saturating_add(interval);
+        self.packets_left = self.slot.packets.unwrap_or(u32::MAX);
+        self.bytes_left = self.slot.bytes.map_or(u64::MAX, Size::bytes);
+    }
+}

@@ -65,6 +65,121 @@ impl fmt::Display for Trace {
     }
 }
 
+/// A line that sends what fits at each opportunity of a trace.
+///
+/// As Mahimahi has it: an opportunity takes as many frames as fit, and the beginning of one that
+/// does not; what is left of it when no frame waits is lost. The trace begins with the first
+/// frame.
+#[derive(Debug, Clone)]
+pub(crate) struct Opportunities {
+    at_ms: Arc<[u32]>,
+    /// When the current round of the trace began.
+    round_ns: Option<u64>,
+    /// The current opportunity, and what is left of it.
+    index: usize,
+    left: u64,
+}
+
+/// Nanoseconds of a millisecond.
+const MILLISECOND: u64 = 1_000_000;
+
+impl Opportunities {
+    /// `None` if the trace was not attached.
+    pub(crate) fn new(trace: &Trace) -> Option<Self> {
+        Some(Self {
+            at_ms: trace.opportunities.clone()?,
+            round_ns: None,
+            index: 0,
+            left: u64::from(OPPORTUNITY_BYTES),
+        })
+    }
+
+    /// Whether both follow the same trace.
+    pub(crate) fn is_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.at_ms, &other.at_ms) || self.at_ms == other.at_ms
+    }
+
+    /// How long a round takes.
+    fn round_length(&self) -> u64 {
+        self.at_ms
+            .last()
+            .map_or(1, |last| u64::from(*last) * MILLISECOND)
+    }
+
+    /// When the current opportunity is.
+    fn current_ns(&self, round_ns: u64) -> u64 {
+        let at_ms = self.at_ms.get(self.index).copied().unwrap_or_default();
+        round_ns.saturating_add(u64::from(at_ms) * MILLISECOND)
+    }
+
+    fn step(&mut self) {
+        self.index += 1;
+        self.left = u64::from(OPPORTUNITY_BYTES);
+        if self.index == self.at_ms.len() {
+            self.index = 0;
+            let length = self.round_length();
+            self.round_ns = self.round_ns.map(|round| round.saturating_add(length));
+        }
+    }
+
+    /// Goes to the first opportunity that is not before `now_ns`.
+    fn catch_up(&mut self, now_ns: u64) -> u64 {
+        let round_ns = *self.round_ns.get_or_insert(now_ns);
+        if self.current_ns(round_ns) >= now_ns {
+            return self.current_ns(round_ns);
+        }
+        let length = self.round_length();
+        let rounds = (now_ns - round_ns) / length;
+        // An opportunity at the very end of a round is before the next round's at 0.
+        let mut round_ns = round_ns + rounds * length;
+        if rounds > 0 && round_ns == now_ns {
+            round_ns -= length;
+        }
+        let since_ms = (now_ns - round_ns).div_ceil(MILLISECOND);
+        self.index = self.at_ms.partition_point(|at| u64::from(*at) < since_ms);
+        self.left = u64::from(OPPORTUNITY_BYTES);
+        self.round_ns = Some(round_ns);
+        self.current_ns(round_ns)
+    }
+
+    /// When the next frame that arrives now could begin to be sent.
+    pub(crate) fn start(&mut self, arrival_ns: u64) -> u64 {
+        let at_ns = self.catch_up(arrival_ns);
+        if self.left > 0 {
+            return at_ns;
+        }
+        self.step();
+        self.current_ns(self.round_ns.unwrap_or(arrival_ns))
+    }
+
+    /// Sends a frame of so many bytes on the link, and says when its last byte has left.
+    pub(crate) fn send(&mut self, arrival_ns: u64, bytes: u64) -> u64 {
+        let mut at_ns = self.start(arrival_ns);
+        let mut bytes = bytes;
+        let round_bytes = self.at_ms.len() as u64 * u64::from(OPPORTUNITY_BYTES);
+        if bytes > round_bytes {
+            let rounds = (bytes - 1) / round_bytes;
+            bytes -= rounds * round_bytes;
+            let later = rounds.saturating_mul(self.round_length());
+            self.round_ns = self.round_ns.map(|round| round.saturating_add(later));
+            at_ns = at_ns.saturating_add(later);
+        }
+        while bytes > self.left {
+            bytes -= self.left;
+            self.step();
+            at_ns = self.current_ns(self.round_ns.unwrap_or(arrival_ns));
+        }
+        self.left -= bytes;
+        at_ns
+    }
+
+    /// How long a byte takes on average, in nanoseconds.
+    pub(crate) fn byte_ns(&self) -> f64 {
+        let bytes = self.at_ms.len() as f64 * f64::from(OPPORTUNITY_BYTES);
+        self.round_length() as f64 / bytes
+    }
+}
+
 impl Value for Trace {
     fn file(&self) -> Option<&str> {
         Some(&self.file)
