@@ -1,0 +1,5 @@
+//! x
+#![warn(missing_docs)]
+pub mod core;
+pub mod shard;
+pub mod sys;
