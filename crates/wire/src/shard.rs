@@ -150,7 +150,8 @@ impl Outlet {
         let waiting = self.backlog.fetch_add(bytes, Ordering::Relaxed);
         if waiting + bytes > WATCH_BACKLOG_BYTES {
             self.backlog.fetch_sub(bytes, Ordering::Relaxed);
-            self.missed.fetch_add(chunk.records.len(), Ordering::Relaxed);
+            self.missed
+                .fetch_add(chunk.records.len(), Ordering::Relaxed);
             return;
         }
         // A reader that has gone is taken away by whoever served it.
@@ -431,7 +432,10 @@ impl Floor {
             return;
         };
         let bytes: usize = arrivals.iter().map(|arrival| arrival.length).sum();
-        let empty = arrivals.iter().filter(|arrival| arrival.length == 0).count();
+        let empty = arrivals
+            .iter()
+            .filter(|arrival| arrival.length == 0)
+            .count();
         from.received(arrivals.len() as u64, bytes as u64);
         from.passed((arrivals.len() - empty) as u64);
         if empty > 0 {

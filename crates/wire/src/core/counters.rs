@@ -92,6 +92,11 @@ impl EndCounters {
         );
     }
 
+    /// Sets all counts to 0.
+    pub fn clear(&self) {
+        (0..END_WORDS).for_each(|index| self.word(index).store(0, Ordering::Relaxed));
+    }
+
     pub(crate) fn received(&self, frames: u64, bytes: u64) {
         self.add(RECEIVED_FRAMES, frames);
         self.add(RECEIVED_BYTES, bytes);

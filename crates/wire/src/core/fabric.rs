@@ -18,8 +18,8 @@
 
 use super::cause::Cause;
 use super::counters::EndCounters;
-use super::junction::{Forwarding, Junction, Way};
-use super::lane::{Lane, LinkState, Timing, Waiting};
+use super::junction::{Forwarding, Junction, LinkState, Way};
+use super::lane::{Lane, Timing, Waiting};
 use super::policy::{Policy, Verdict};
 use super::pool::{Held, Pool};
 use super::watch::{Chunk, Direction, Record, Watch, WatchId, WatchSpec};
@@ -257,17 +257,21 @@ impl Fabric {
         }
     }
 
-    /// Lets the frames of one end pass or not, whatever the state of its link.
-    pub fn set_lane_state(&mut self, id: EndId, state: LinkState) {
-        if let Some(end) = self.net.end_mut(id) {
-            end.lane.state = state;
-            self.net.find_route(id);
-        }
-    }
-
     /// What happens to the frames of an end; `None` when there is none of that name.
     pub fn route(&self, id: EndId) -> Option<Route> {
         self.net.end(id).map(|end| end.route)
+    }
+
+    /// Whether frames of an end may pass at a time: its link is up, and no schedule says no.
+    pub fn state(&self, id: EndId, now_ns: u64) -> LinkState {
+        let Some(end) = self.net.end(id) else {
+            return LinkState::Down;
+        };
+        match (end.route, &end.lane.policy) {
+            (Route::Blocked(_), _) => LinkState::Down,
+            (_, Some(policy)) => policy.state(now_ns),
+            _ => LinkState::Up,
+        }
     }
 
     /// The counters of an end.
@@ -283,7 +287,8 @@ impl Fabric {
 
     /// Whether arrivals at an end have to be stamped: somebody looks at their time.
     pub fn needs_stamps(&self, id: EndId) -> bool {
-        self.net.end(id)
+        self.net
+            .end(id)
             .is_some_and(|end| end.lane.policy.is_some() || end.watched)
     }
 
@@ -412,7 +417,11 @@ impl Fabric {
         if !self.net.end(id).is_some_and(timed) {
             return;
         }
-        while let Some(frame) = self.net.end_mut(id).and_then(|end| end.lane.pop_due(now_ns)) {
+        while let Some(frame) = self
+            .net
+            .end_mut(id)
+            .and_then(|end| end.lane.pop_due(now_ns))
+        {
             self.depart(id, frame, now_ns, out);
         }
         if let Some(due_ns) = self.net.end(id).and_then(|end| end.lane.next_due()) {
@@ -448,7 +457,8 @@ impl Fabric {
         }
         let last = end.lane.policy.is_none() && end.lane.waiting() == 0;
         let (bytes, place) = (self.pool.bytes(frame.held), Place::Pool(frame.held));
-        self.net.pass(id, place, bytes, frame.arrived_ns, now_ns, out);
+        self.net
+            .pass(id, place, bytes, frame.arrived_ns, now_ns, out);
         if last {
             self.net.find_route(id);
         }
@@ -494,7 +504,8 @@ impl Fabric {
     /// Takes away what was copied since the last time.
     pub fn take_chunks(&mut self) -> impl Iterator<Item = (WatchId, Chunk)> {
         let full = |watch: &&mut Watch| !watch.chunk.records.is_empty();
-        self.net.watches
+        self.net
+            .watches
             .iter_mut()
             .filter(full)
             .map(|watch| (watch.id, std::mem::take(&mut watch.chunk)))
@@ -580,7 +591,10 @@ impl Net {
             Way::Nowhere | Way::TooShort => {}
         }
         for departure in &out.frames[first..] {
-            let to = self.ends.get(departure.to as usize).and_then(Option::as_ref);
+            let to = self
+                .ends
+                .get(departure.to as usize)
+                .and_then(Option::as_ref);
             if to.is_some_and(|end| end.watched) {
                 let record = Record {
                     end: departure.to,
@@ -590,7 +604,9 @@ impl Net {
                     direction: Direction::Received,
                     dropped: None,
                 };
-                self.watches.iter_mut().for_each(|watch| watch.look(record, frame));
+                self.watches
+                    .iter_mut()
+                    .for_each(|watch| watch.look(record, frame));
             }
         }
     }
@@ -614,7 +630,6 @@ impl Net {
         let route = match junction {
             None => Route::Blocked(Cause::Unconnected),
             Some(junction) if junction.state == LinkState::Down => Route::Blocked(Cause::Down),
-            Some(_) if end.lane.state == LinkState::Down => Route::Blocked(Cause::Down),
             Some(junction) => match junction.peer(id) {
                 Some(peer) if self.is_unwatched(id, peer) => Route::Straight(peer),
                 _ => Route::Judged,
@@ -628,7 +643,8 @@ impl Net {
     /// Whether frames from one end to another can go by without a look.
     fn is_unwatched(&self, from: EndId, to: EndId) -> bool {
         let asks_nothing = |end: &End| end.lane.policy.is_none() && end.lane.waiting() == 0;
-        self.end(from).is_some_and(|end| asks_nothing(end) && !end.watched)
+        self.end(from)
+            .is_some_and(|end| asks_nothing(end) && !end.watched)
             && self.end(to).is_some_and(|end| !end.watched)
     }
 }

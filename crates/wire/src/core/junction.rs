@@ -1,8 +1,18 @@
 //! Where frames go that came through their lane: links, switches and hubs.
 
 use super::EndId;
-use super::lane::LinkState;
 use super::table::{Address, AddressTable};
+
+/// Whether frames may pass, by the link's own state or by a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkState {
+    /// They may.
+    #[default]
+    Up,
+    /// They are dropped.
+    Down,
+}
 
 /// How a junction forwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +154,11 @@ mod tests {
         assert_eq!(switch.way(1, &frame(0xb, 0xa), 0), Way::Everybody);
         assert_eq!(switch.way(2, &frame(0xa, 0xb), 0), Way::To(1));
         assert_eq!(switch.way(1, &frame(0xb, 0xa), 0), Way::To(2));
-        assert_eq!(switch.way(2, &frame(0xb, 0xb), 0), Way::Nowhere, "it is there already");
+        assert_eq!(
+            switch.way(2, &frame(0xb, 0xb), 0),
+            Way::Nowhere,
+            "it is there already"
+        );
     }
 
     #[test]

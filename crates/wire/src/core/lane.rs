@@ -21,24 +21,11 @@ pub struct Waiting {
     pub stay: u32,
 }
 
-/// Whether frames may pass, by the link's own state or by a schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LinkState {
-    /// They may.
-    #[default]
-    Up,
-    /// They are dropped.
-    Down,
-}
-
 /// The lane of an end.
 #[derive(Debug, Default)]
 pub struct Lane {
     /// What is asked of its frames; `None` when nothing is.
     pub policy: Option<Box<Policy>>,
-    /// Whether frames may pass.
-    pub state: LinkState,
     /// Frames that wait in order.
     queue: VecDeque<Waiting>,
     /// Frames that wait with a timer each.
@@ -82,7 +69,10 @@ impl Lane {
     pub fn push(&mut self, mut frame: Waiting) -> Timing {
         frame.stay = self.stay;
         self.waiting_bytes += frame.held.length();
-        let ordered = self.policy.as_ref().is_none_or(|policy| policy.is_ordered());
+        let ordered = self
+            .policy
+            .as_ref()
+            .is_none_or(|policy| policy.is_ordered());
         if !ordered {
             self.scattered += 1;
             return Timing::Alone(frame);

@@ -6,10 +6,18 @@ mod filter {
     pub struct Filter;
     impl Filter {
         /// x
-        pub fn matches(&self, _frame: &[u8]) -> bool { true }
+        pub fn matches(&self, _frame: &[u8]) -> bool {
+            true
+        }
+        /// x
+        pub fn parse(_text: &str) -> Result<Self, String> {
+            Ok(Self)
+        }
     }
 }
 use super::cause::Cause;
+use super::junction::LinkState;
+use vnflab_impairment::Impairment;
 /// x
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -25,14 +33,41 @@ pub enum Verdict {
 }
 /// x
 #[derive(Debug)]
-pub struct Policy { delay_ns: u64 }
+pub struct Policy {
+    delay_ns: u64,
+}
+/// x
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("x")]
+pub struct PolicyError;
 impl Policy {
     /// x
-    pub fn delay(delay_ns: u64) -> Self { Self { delay_ns } }
+    pub fn new(
+        impairment: &Impairment,
+        _seed: u64,
+        _began_ns: u64,
+    ) -> Result<Option<Box<Self>>, PolicyError> {
+        if impairment.is_plain() {
+            return Ok(None);
+        }
+        let said = impairment.settings.resolved();
+        Ok(Some(Box::new(Self {
+            delay_ns: said.delay.value().map_or(0, |d| d.ns()),
+        })))
+    }
     /// x
-    pub fn is_ordered(&self) -> bool { true }
+    pub fn state(&self, _now_ns: u64) -> LinkState {
+        LinkState::Up
+    }
+    /// x
+    pub fn is_ordered(&self) -> bool {
+        true
+    }
     /// x
     pub fn judge(&mut self, arrived_ns: u64, _frame: &mut [u8]) -> Verdict {
-        Verdict::Deliver { due_ns: arrived_ns + self.delay_ns, duplicate_ns: None }
+        Verdict::Deliver {
+            due_ns: arrived_ns + self.delay_ns,
+            duplicate_ns: None,
+        }
     }
 }

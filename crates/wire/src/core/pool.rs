@@ -110,7 +110,8 @@ impl Class {
         }
         let per_slab = (SLAB_BYTES / bytes) as u32;
         if self.blocks.is_multiple_of(per_slab) {
-            self.slabs.push(vec![0; per_slab as usize * bytes].into_boxed_slice());
+            self.slabs
+                .push(vec![0; per_slab as usize * bytes].into_boxed_slice());
         }
         let block = self.blocks;
         self.blocks = self.blocks.checked_add(1)?;
@@ -135,7 +136,10 @@ mod tests {
         let frames: Vec<Vec<u8>> = (0..3000_usize)
             .map(|index| vec![index as u8; index % 700 * 13 + 1])
             .collect();
-        let held: Vec<Held> = frames.iter().map(|frame| pool.hold(frame).unwrap()).collect();
+        let held: Vec<Held> = frames
+            .iter()
+            .map(|frame| pool.hold(frame).unwrap())
+            .collect();
         for (frame, held) in frames.iter().zip(&held) {
             assert_eq!(pool.bytes(*held), frame);
         }

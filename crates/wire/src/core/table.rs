@@ -121,7 +121,11 @@ mod tests {
         table.learn(A, 1, SECOND);
         table.learn(B, 2, SECOND);
         table.learn(A, 3, 9 * SECOND);
-        assert_eq!(table.find(A, 12 * SECOND), Some(3), "it moved, and was seen later");
+        assert_eq!(
+            table.find(A, 12 * SECOND),
+            Some(3),
+            "it moved, and was seen later"
+        );
         assert_eq!(table.find(B, 12 * SECOND), None);
     }
 

@@ -117,7 +117,9 @@ impl<T> Wheel<T> {
     /// The first tick with an entry in the wheel.
     fn next_tick(&self) -> Option<u64> {
         let begin = (self.tick % SLOTS as u64) as usize;
-        let slot = self.first_occupied(begin, SLOTS).or_else(|| self.first_occupied(0, begin))?;
+        let slot = self
+            .first_occupied(begin, SLOTS)
+            .or_else(|| self.first_occupied(0, begin))?;
         let distance = (slot + SLOTS - begin) % SLOTS;
         Some(self.tick + distance as u64)
     }

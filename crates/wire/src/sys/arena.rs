@@ -101,7 +101,11 @@ impl Arena {
     }
 
     /// Receives up to a batch from a socket without waiting.
-    pub(super) fn receive_messages(&mut self, socket: RawFd, clock: Option<Clock>) -> io::Result<()> {
+    pub(super) fn receive_messages(
+        &mut self,
+        socket: RawFd,
+        clock: Option<Clock>,
+    ) -> io::Result<()> {
         self.arrivals.clear();
         self.point_headers(if clock.is_some() { CONTROL_BYTES } else { 0 });
         // SAFETY: the headers were just pointed at vectors, slots and controls of the arena, each

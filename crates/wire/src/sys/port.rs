@@ -37,8 +37,14 @@ impl SendFault {
         match error.raw_os_error() {
             Some(libc::ECONNREFUSED) => Self::Refused,
             Some(
-                libc::EHOSTUNREACH | libc::ENETUNREACH | libc::ENETDOWN | libc::EHOSTDOWN
-                | libc::EADDRNOTAVAIL | libc::EPERM | libc::ENODEV | libc::ENXIO,
+                libc::EHOSTUNREACH
+                | libc::ENETUNREACH
+                | libc::ENETDOWN
+                | libc::EHOSTDOWN
+                | libc::EADDRNOTAVAIL
+                | libc::EPERM
+                | libc::ENODEV
+                | libc::ENXIO,
             ) => Self::Unreachable,
             Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM) => Self::Full,
             Some(libc::EMSGSIZE) => Self::TooLong,

@@ -131,15 +131,16 @@ impl Messages {
 
     fn point_headers(&mut self) {
         self.controls.clear();
-        self.controls.extend(self.runs.iter().map(|run| SegmentControl {
-            header: libc::cmsghdr {
-                cmsg_len: (size_of::<libc::cmsghdr>() + size_of::<u16>()) as _,
-                cmsg_level: libc::SOL_UDP,
-                cmsg_type: libc::UDP_SEGMENT,
-            },
-            length: u16::try_from(run.segment_bytes).unwrap_or(u16::MAX),
-            _padding: [0; 6],
-        }));
+        self.controls
+            .extend(self.runs.iter().map(|run| SegmentControl {
+                header: libc::cmsghdr {
+                    cmsg_len: (size_of::<libc::cmsghdr>() + size_of::<u16>()) as _,
+                    cmsg_level: libc::SOL_UDP,
+                    cmsg_type: libc::UDP_SEGMENT,
+                },
+                length: u16::try_from(run.segment_bytes).unwrap_or(u16::MAX),
+                _padding: [0; 6],
+            }));
         self.headers.clear();
         let vectors = self.vectors.as_mut_ptr();
         let controls = self.controls.as_mut_ptr();
@@ -185,7 +186,11 @@ mod tests {
             ..Messages::default()
         };
         messages.cut(trains);
-        messages.runs.iter().map(|run| (run.frames, run.bytes)).collect()
+        messages
+            .runs
+            .iter()
+            .map(|run| (run.frames, run.bytes))
+            .collect()
     }
 
     #[test]
@@ -204,7 +209,10 @@ mod tests {
     fn trains_have_limits_of_the_kernel() {
         assert_eq!(cut(&[1; 130], Trains::On), [(64, 64), (64, 64), (2, 2)]);
         let jumbo = cut(&[9000; 16], Trains::On);
-        assert!(jumbo.iter().all(|(_, bytes)| *bytes <= TRAIN_BYTES), "{jumbo:?}");
+        assert!(
+            jumbo.iter().all(|(_, bytes)| *bytes <= TRAIN_BYTES),
+            "{jumbo:?}"
+        );
         assert_eq!(cut(&[65_507, 65_507], Trains::On).len(), 2);
     }
 }

@@ -105,9 +105,12 @@ impl UdpPort {
         let mut report = SendReport::default();
         let mut settled = 0;
         loop {
-            let result =
-                self.messages
-                    .send(self.socket.as_raw_fd(), frames.clone(), self.trains, settled);
+            let result = self.messages.send(
+                self.socket.as_raw_fd(),
+                frames.clone(),
+                self.trains,
+                settled,
+            );
             let runs = self.messages.runs();
             match result {
                 Ok(0) => return report,

@@ -37,7 +37,8 @@ impl Waker {
     pub fn wake(&self) {
         let one = 1_u64.to_ne_bytes();
         // SAFETY: `one` is 8 readable bytes. A full counter means that it is awake already.
-        let _ = check_size(unsafe { libc::write(self.0.as_raw_fd(), one.as_ptr().cast(), one.len()) });
+        let _ =
+            check_size(unsafe { libc::write(self.0.as_raw_fd(), one.as_ptr().cast(), one.len()) });
     }
 
     fn clear(&self) {
@@ -87,7 +88,12 @@ impl Waiter {
         };
         // SAFETY: `event` is a valid epoll_event; the kernel checks both descriptors.
         check(unsafe {
-            libc::epoll_ctl(self.epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, descriptor, &raw mut event)
+            libc::epoll_ctl(
+                self.epoll.as_raw_fd(),
+                libc::EPOLL_CTL_ADD,
+                descriptor,
+                &raw mut event,
+            )
         })
         .map(drop)
     }

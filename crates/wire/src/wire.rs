@@ -1,0 +1,449 @@
+//! A running wire: keeps its configuration, and carries every change over to the shard.
+
+use crate::config::{Config, ConfigProblem, EndConfig, JunctionConfig, JunctionKind};
+use crate::core::counters::{END_WORDS, EndCounters, EndCounts};
+use crate::core::fabric::Limits;
+use crate::core::junction::{Forwarding, LinkState};
+use crate::core::policy::Policy;
+use crate::core::watch::{WatchId, WatchSpec};
+use crate::core::{EndId, JunctionId};
+use crate::shard::{Ended, Inlet, Shard, outlet};
+use crate::sys::{Clock, PacketPort, Port, SharedWords, TapPort, UdpPort};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use vnflab_impairment::Impairment;
+
+/// The part of the memory that the waiting frames of one end may take.
+const LANE_SHARE: usize = 4;
+
+/// A wire that runs until it is dropped.
+#[derive(Debug)]
+pub struct Wire {
+    shard: Shard,
+    words: Arc<SharedWords>,
+    config: Config,
+    ends: BTreeMap<String, EndCounters>,
+    ids: Ids,
+    memory: Memory,
+    next_watch: WatchId,
+}
+
+/// What a wire has to know again when it is started anew.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Memory {
+    /// Where each end counts.
+    places: BTreeMap<String, usize>,
+    /// When what is asked of each end's frames was set: time of day in nanoseconds.
+    set_at: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Default)]
+struct Ids {
+    ends: BTreeMap<String, EndId>,
+    junctions: BTreeMap<String, JunctionId>,
+    next: u32,
+}
+
+impl Ids {
+    /// Numbers are not used again, so that nothing late is taken for something new.
+    fn next(&mut self) -> u32 {
+        self.next += 1;
+        self.next - 1
+    }
+}
+
+/// Why a wire does not do what was asked. Nothing was changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// The configuration is wrong.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Config(Vec<ConfigProblem>),
+    /// An end cannot be opened.
+    #[error("`{end}` cannot be opened: {source}{}", missing_right(.source))]
+    Open {
+        /// The end.
+        end: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is no such end, link or segment.
+    #[error("there is no {what} `{name}`")]
+    Unknown {
+        /// What was looked for.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The shard has ended.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+}
+
+fn missing_right(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; TAP devices need CAP_NET_ADMIN, interfaces of the host CAP_NET_RAW"
+        }
+        _ => "",
+    }
+}
+
+/// Number of counter words that a wire needs.
+pub const COUNTER_WORDS: usize = crate::config::END_LIMIT * END_WORDS;
+
+impl Wire {
+    /// Starts a wire without ends, whose counters nobody keeps.
+    ///
+    /// # Errors
+    ///
+    /// When the process has no memory, threads or file descriptors left.
+    pub fn start() -> io::Result<Self> {
+        let words = SharedWords::anonymous(COUNTER_WORDS)?;
+        Self::start_with(words, Memory::default())
+    }
+
+    /// Starts a wire without ends that counts in given words ([`COUNTER_WORDS`] of them), at the
+    /// places that it remembers.
+    ///
+    /// # Errors
+    ///
+    /// When the process has no memory, threads or file descriptors left.
+    pub fn start_with(words: SharedWords, memory: Memory) -> io::Result<Self> {
+        // More ends than open files are allowed will show when they are opened.
+        let _ = crate::sys::let_open_files();
+        let config = Config::default();
+        Ok(Self {
+            shard: Shard::start(limits(&config))?,
+            words: Arc::new(words),
+            config,
+            ends: BTreeMap::new(),
+            ids: Ids::default(),
+            memory,
+            next_watch: 0,
+        })
+    }
+
+    /// The configuration as it is.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What has to be remembered over a restart.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Becomes as the configuration says, and touches nothing that is so already.
+    ///
+    /// # Errors
+    ///
+    /// When it is wrong, or an end cannot be opened; then nothing has changed.
+    pub fn apply(&mut self, config: &Config) -> Result<(), WireError> {
+        let problems = config.check();
+        if !problems.is_empty() {
+            return Err(WireError::Config(problems));
+        }
+        self.change_ends(config)?;
+        self.change_junctions(config)?;
+        self.set_policies(config)?;
+        let (spin, limits) = (config.spin, limits(config));
+        self.shard.ask(move |floor| {
+            floor.set_spin(spin);
+            floor.fabric.bound(limits);
+        })?;
+        self.config = config.clone();
+        Ok(())
+    }
+
+    /// Takes away the links and segments that are gone, and sets those that are new or differ.
+    fn change_junctions(&mut self, config: &Config) -> Result<(), WireError> {
+        let names = self.config.junctions.keys();
+        let gone: Vec<JunctionId> = names
+            .filter(|name| !config.junctions.contains_key(*name))
+            .filter_map(|name| self.ids.junctions.get(name).copied())
+            .collect();
+        self.ids.junctions.retain(|_, id| !gone.contains(id));
+        let mut changed = Vec::new();
+        for (name, junction) in &config.junctions {
+            let known = self.ids.junctions.get(name).copied();
+            if known.is_some() && self.config.junctions.get(name) == Some(junction) {
+                continue;
+            }
+            let id = known.unwrap_or_else(|| self.ids.next());
+            self.ids.junctions.insert(name.clone(), id);
+            let members = self.end_ids(junction);
+            changed.push((id, forwarding(junction.kind), junction.state, members));
+        }
+        self.shard.ask(move |floor| {
+            floor.change(|fabric, _| {
+                gone.into_iter().for_each(|id| fabric.remove_junction(id));
+                for (id, forwarding, state, members) in changed {
+                    fabric.put_junction(id, forwarding, state, members);
+                }
+            });
+        })?;
+        Ok(())
+    }
+
+    fn end_ids(&self, junction: &JunctionConfig) -> Vec<EndId> {
+        let members = junction.members.iter();
+        members.map(|member| self.ids.ends[member]).collect()
+    }
+
+    /// Opens new ends, and then closes those that are gone. An end that leads elsewhere is opened
+    /// anew, after it was closed where it is bound to the same address.
+    fn change_ends(&mut self, config: &Config) -> Result<(), WireError> {
+        let gone: Vec<String> = self
+            .config
+            .ends
+            .iter()
+            .filter(|(name, end)| config.ends.get(*name) != Some(end))
+            .map(|(name, _)| name.clone())
+            .collect();
+        let new: Vec<(&String, &EndConfig)> = config
+            .ends
+            .iter()
+            .filter(|(name, end)| self.config.ends.get(*name) != Some(end))
+            .collect();
+        let replaced = |name: &String| config.ends.contains_key(name);
+        let mut opened = Vec::new();
+        for (name, end) in new.iter().filter(|(name, _)| !gone.contains(name)) {
+            opened.push(((*name).clone(), open(name, end)?));
+        }
+        for name in &gone {
+            let Some(id) = self.ids.ends.remove(name) else {
+                continue;
+            };
+            self.ends.remove(name);
+            self.memory.set_at.remove(name);
+            if !replaced(name) {
+                self.memory.places.remove(name);
+            }
+            self.config.ends.remove(name);
+            self.shard.ask(move |floor| floor.remove_end(id))?;
+        }
+        for (name, end) in new.iter().filter(|(name, _)| gone.contains(name)) {
+            opened.push(((*name).clone(), open(name, end)?));
+        }
+        for (name, port) in opened {
+            let counters = self.counters_for(&name);
+            let id = self.ids.next();
+            let of_shard = counters.clone();
+            let added = self
+                .shard
+                .ask(move |floor| floor.add_end(id, port, of_shard))?;
+            added.map_err(|source| WireError::Open {
+                end: name.clone(),
+                source,
+            })?;
+            self.ids.ends.insert(name.clone(), id);
+            self.ends.insert(name.clone(), counters);
+            self.config
+                .ends
+                .insert(name.clone(), config.ends[&name].clone());
+        }
+        Ok(())
+    }
+
+    /// The counters of an end: those that it had, or the first that are free, set to 0.
+    fn counters_for(&mut self, name: &str) -> EndCounters {
+        let place = match self.memory.places.get(name) {
+            Some(place) => *place,
+            None => {
+                let mut taken: Vec<usize> = self.memory.places.values().copied().collect();
+                taken.sort_unstable();
+                let gap = taken.iter().enumerate().find(|(at, place)| at != *place);
+                let free = gap.map_or(taken.len(), |(at, _)| at);
+                EndCounters::new(Arc::clone(&self.words), free).clear();
+                self.memory.places.insert(name.to_owned(), free);
+                free
+            }
+        };
+        EndCounters::new(Arc::clone(&self.words), place)
+    }
+
+    /// Hands every member what is asked of its frames, where that has changed.
+    fn set_policies(&mut self, config: &Config) -> Result<(), WireError> {
+        let nothing = Impairment::default();
+        let (before, after) = (self.config.asked(), config.asked());
+        let mut changes: Vec<(EndId, Option<Box<Policy>>)> = Vec::new();
+        let mut set = Vec::new();
+        let clock = Clock::read();
+        for (end, id) in &self.ids.ends {
+            let asked = after.get(end.as_str()).copied().unwrap_or(&nothing);
+            let was = before.get(end.as_str()).copied().unwrap_or(&nothing);
+            if was == asked && self.config.seed == config.seed {
+                continue;
+            }
+            // After a restart the wire is empty, and remembers when things were set.
+            let known = self.memory.set_at.get(end).copied();
+            let known = known.filter(|_| before.is_empty());
+            let set_at = known.unwrap_or_else(Clock::time_of_day);
+            let seed = seed_of(config.seed, end);
+            let policy = Policy::new(asked, seed, clock.to_monotonic(set_at));
+            let policy = policy.expect("the configuration was checked");
+            set.push((end.clone(), policy.is_some().then_some(set_at)));
+            changes.push((*id, policy));
+        }
+        for (end, set_at) in set {
+            match set_at {
+                Some(set_at) => self.memory.set_at.insert(end, set_at),
+                None => self.memory.set_at.remove(&end),
+            };
+        }
+        self.shard.ask(move |floor| {
+            floor.change(|fabric, out| {
+                for (id, policy) in changes {
+                    fabric.set_policy(id, policy, out);
+                }
+            });
+        })?;
+        Ok(())
+    }
+
+    /// The counts of all ends, by name.
+    pub fn counts(&self) -> BTreeMap<&str, EndCounts> {
+        let ends = self.ends.iter();
+        ends.map(|(name, counters)| (name.as_str(), counters.read()))
+            .collect()
+    }
+
+    /// Whether frames of each end may pass now.
+    ///
+    /// # Errors
+    ///
+    /// When the shard has ended.
+    pub fn states(&self) -> Result<BTreeMap<String, LinkState>, WireError> {
+        let ids: Vec<(String, EndId)> = self
+            .ids
+            .ends
+            .iter()
+            .map(|(name, id)| (name.clone(), *id))
+            .collect();
+        Ok(self.shard.ask(move |floor| {
+            let now_ns = Clock::now();
+            ids.into_iter()
+                .map(|(name, id)| (name, floor.fabric.state(id, now_ns)))
+                .collect()
+        })?)
+    }
+
+    /// Begins to copy frames. `sent_by` and `received_by` name ends; see [`WatchSpec`].
+    ///
+    /// # Errors
+    ///
+    /// When there is no such end.
+    pub fn watch(&mut self, request: WatchRequest) -> Result<(WatchId, Inlet), WireError> {
+        let id = self.next_watch;
+        self.next_watch += 1;
+        let spec = WatchSpec {
+            sent_by: self.all_ids(&request.sent_by)?,
+            received_by: self.all_ids(&request.received_by)?,
+            filter: request.filter,
+            snap_length: request.snap_length,
+        };
+        let (outlet, inlet) = outlet();
+        self.shard.ask(move |floor| {
+            floor.attach(id, outlet);
+            floor.change(|fabric, _| fabric.watch(id, spec));
+        })?;
+        Ok((id, inlet))
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    ///
+    /// When the shard has ended.
+    pub fn unwatch(&self, id: WatchId) -> Result<(), WireError> {
+        Ok(self.shard.ask(move |floor| floor.detach(id))?)
+    }
+
+    /// Lets frames come in at an end, as if its node had sent them.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such end.
+    pub fn inject(&self, end: &str, frames: Vec<Vec<u8>>) -> Result<(), WireError> {
+        let id = self.id_of(end)?;
+        Ok(self.shard.ask(move |floor| floor.inject(id, &frames))?)
+    }
+
+    /// The name of an end by its number, as records of a watch give it.
+    pub fn name_of(&self, id: EndId) -> Option<&str> {
+        let mut names = self.ids.ends.iter();
+        names
+            .find(|(_, known)| **known == id)
+            .map(|(name, _)| name.as_str())
+    }
+
+    fn all_ids(&self, names: &[String]) -> Result<Vec<EndId>, WireError> {
+        names.iter().map(|name| self.id_of(name)).collect()
+    }
+
+    fn id_of(&self, name: &str) -> Result<EndId, WireError> {
+        let unknown = || WireError::Unknown {
+            what: "end",
+            name: name.to_owned(),
+        };
+        self.ids.ends.get(name).copied().ok_or_else(unknown)
+    }
+}
+
+/// What is to be copied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WatchRequest {
+    /// Ends whose sent frames are copied.
+    pub sent_by: Vec<String>,
+    /// Ends to which frames are delivered that are copied.
+    pub received_by: Vec<String>,
+    /// Only frames that match.
+    pub filter: Option<crate::core::policy::Filter>,
+    /// Bytes kept of each frame.
+    pub snap_length: u32,
+}
+
+fn open(name: &str, end: &EndConfig) -> Result<Port, WireError> {
+    let port = match end {
+        EndConfig::Udp { local, remote } => UdpPort::open(*local, *remote).map(Port::Udp),
+        EndConfig::Tap { device } => TapPort::open(device).map(Port::Tap),
+        EndConfig::Host { interface } => PacketPort::open(interface).map(Port::Packet),
+    };
+    port.map_err(|source| WireError::Open {
+        end: name.to_owned(),
+        source,
+    })
+}
+
+fn limits(config: &Config) -> Limits {
+    let total_bytes = (config.memory_limit_mib as usize) << 20;
+    Limits {
+        total_bytes,
+        lane_bytes: total_bytes / LANE_SHARE,
+    }
+}
+
+fn forwarding(kind: JunctionKind) -> Forwarding {
+    match kind {
+        JunctionKind::Link => Forwarding::Link,
+        JunctionKind::Hub => Forwarding::Hub,
+        JunctionKind::Switch {
+            ageing_seconds,
+            addresses,
+        } => Forwarding::Switch {
+            ageing_ns: u64::from(ageing_seconds) * 1_000_000_000,
+            addresses: addresses as usize,
+        },
+    }
+}
+
+/// The seed of one end's lane: FNV-1a of its name, over that of the wire.
+fn seed_of(seed: u64, end: &str) -> u64 {
+    let start = 0xcbf2_9ce4_8422_2325 ^ seed;
+    end.bytes().fold(start, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
