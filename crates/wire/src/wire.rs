@@ -311,23 +311,26 @@ impl Wire {
             .collect()
     }
 
-    /// Whether frames of each end may pass now.
+    /// What only the shard knows.
     ///
     /// # Errors
     ///
     /// When the shard has ended.
-    pub fn states(&self) -> Result<BTreeMap<String, LinkState>, WireError> {
-        let ids: Vec<(String, EndId)> = self
-            .ids
-            .ends
-            .iter()
-            .map(|(name, id)| (name.clone(), *id))
-            .collect();
+    pub fn facts(&self) -> Result<WireFacts, WireError> {
+        let ids = self.ids.ends.clone();
         Ok(self.shard.ask(move |floor| {
             let now_ns = Clock::now();
-            ids.into_iter()
-                .map(|(name, id)| (name, floor.fabric.state(id, now_ns)))
-                .collect()
+            let ends = ids.into_iter().map(|(name, id)| {
+                let facts = EndFacts {
+                    state: floor.fabric.state(id, now_ns),
+                    overruns: floor.overruns(id),
+                };
+                (name, facts)
+            });
+            WireFacts {
+                ends: ends.collect(),
+                waiting_bytes: floor.fabric.waiting_bytes() as u64,
+            }
         })?)
     }
 
@@ -372,12 +375,10 @@ impl Wire {
         Ok(self.shard.ask(move |floor| floor.inject(id, &frames))?)
     }
 
-    /// The name of an end by its number, as records of a watch give it.
-    pub fn name_of(&self, id: EndId) -> Option<&str> {
-        let mut names = self.ids.ends.iter();
-        names
-            .find(|(_, known)| **known == id)
-            .map(|(name, _)| name.as_str())
+    /// The names of all ends by their numbers, as records of a watch give them.
+    pub fn names(&self) -> BTreeMap<EndId, String> {
+        let ends = self.ids.ends.iter();
+        ends.map(|(name, id)| (*id, name.clone())).collect()
     }
 
     fn all_ids(&self, names: &[String]) -> Result<Vec<EndId>, WireError> {
@@ -391,6 +392,24 @@ impl Wire {
         };
         self.ids.ends.get(name).copied().ok_or_else(unknown)
     }
+}
+
+/// What only the shard knows of a wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WireFacts {
+    /// Each end by name.
+    pub ends: BTreeMap<String, EndFacts>,
+    /// Bytes of memory that waiting frames hold.
+    pub waiting_bytes: u64,
+}
+
+/// What only the shard knows of an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndFacts {
+    /// Whether its frames may pass now, schedules included.
+    pub state: LinkState,
+    /// Frames that the kernel dropped before the wire could take them, since it was opened.
+    pub overruns: u64,
 }
 
 /// What is to be copied.
