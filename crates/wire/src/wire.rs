@@ -420,7 +420,7 @@ pub struct WatchRequest {
     /// Ends to which frames are delivered that are copied.
     pub received_by: Vec<String>,
     /// Only frames that match.
-    pub filter: Option<crate::core::policy::Filter>,
+    pub filter: Option<vnflab_filter::Filter>,
     /// Bytes kept of each frame.
     pub snap_length: u32,
 }

@@ -6,11 +6,11 @@
 
 use super::protocol::ProbeReport;
 use crate::core::cause::Cause;
-use crate::core::policy::Filter;
 use crate::sys::Clock;
 use crate::wire::{WatchRequest, Wire, WireError};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use vnflab_filter::Filter;
 
 /// Most frames of a probe.
 pub(super) const COUNT_LIMIT: u32 = 1000;

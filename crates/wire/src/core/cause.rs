@@ -39,7 +39,6 @@ causes! {
     Red = "red", "RED dropped it before the queue was full.";
     Codel = "codel", "CoDel dropped it because the queue was slow for too long.";
     Mtu = "mtu", "It was longer than the link's MTU.";
-    Trace = "trace", "The trace of rates gave it no opportunity.";
     Down = "down", "The link was down.";
     Unconnected = "unconnected", "Its interface is in no link or segment.";
     Memory = "memory", "It had to wait, and the memory for waiting frames was full.";

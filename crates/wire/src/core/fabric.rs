@@ -263,11 +263,11 @@ impl Fabric {
     }
 
     /// Whether frames of an end may pass at a time: its link is up, and no schedule says no.
-    pub fn state(&self, id: EndId, now_ns: u64) -> LinkState {
-        let Some(end) = self.net.end(id) else {
+    pub fn state(&mut self, id: EndId, now_ns: u64) -> LinkState {
+        let Some(end) = self.net.end_mut(id) else {
             return LinkState::Down;
         };
-        match (end.route, &end.lane.policy) {
+        match (end.route, &mut end.lane.policy) {
             (Route::Blocked(_), _) => LinkState::Down,
             (_, Some(policy)) => policy.state(now_ns),
             _ => LinkState::Up,

@@ -6,7 +6,7 @@
 
 use super::EndId;
 use super::cause::Cause;
-use super::policy::Filter;
+use vnflab_filter::Filter;
 
 /// Names a watch.
 pub type WatchId = u64;
