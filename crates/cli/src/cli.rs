@@ -133,6 +133,12 @@ pub(crate) struct VariationArgs {
     /// Let all consoles listen on this address; 0.0.0.0 opens them to everybody, without a password
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) console_address: Option<IpAddr>,
+    /// Send all frames through the lab's wire, whatever its file says; fixed ports are kept
+    #[arg(long)]
+    pub(crate) wire: bool,
+    /// Send all frames from QEMU to QEMU, whatever the lab's file says
+    #[arg(long, conflicts_with = "wire")]
+    pub(crate) direct: bool,
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use vnflab_engine::driver::libvirt::LibvirtDriver;
+use vnflab_engine::wire::AbsentWires;
 use vnflab_engine::workspace::Workspace;
 use vnflab_model::kind::Catalogue;
 use vnflab_model::observed::{Observed, ObservedDomain};
@@ -88,7 +89,11 @@ fn read_kind(path: &Path) -> io::Result<(String, String)> {
 pub(crate) fn workspace(global: &Global) -> Result<Workspace, CommandError> {
     let catalogue = catalogue(global)?;
     let driver = LibvirtDriver::connect(global.connect.as_deref())?;
-    Ok(Workspace::new(Box::new(driver), catalogue))
+    Ok(Workspace::new(
+        Box::new(driver),
+        Box::new(AbsentWires),
+        catalogue,
+    ))
 }
 
 /// The current folder, absolute and without symbolic links, as labs record theirs. A folder that

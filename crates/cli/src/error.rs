@@ -8,6 +8,7 @@ use std::io;
 use std::process::ExitCode;
 use vnflab_engine::driver::DriverError;
 use vnflab_engine::ssh::SshError;
+use vnflab_engine::wire::WireError;
 use vnflab_engine::workspace::WorkspaceError;
 use vnflab_model::plan::PlanError;
 
@@ -150,11 +151,23 @@ impl From<DriverError> for CommandError {
     }
 }
 
+/// The wire of a lab.
+impl From<WireError> for CommandError {
+    fn from(error: WireError) -> Self {
+        let new = Self::new(ErrorKind::Failed, error.to_string());
+        match error.hint() {
+            Some(hint) => new.hint(hint),
+            None => new,
+        }
+    }
+}
+
 /// The workspace: libvirt, or a lab that cannot be.
 impl From<WorkspaceError> for CommandError {
     fn from(error: WorkspaceError) -> Self {
         match error {
             WorkspaceError::Driver(error) => error.into(),
+            WorkspaceError::Wire(error) => error.into(),
             WorkspaceError::Allocate(errors) => {
                 let mut error = Self::new(ErrorKind::Lab, "the lab does not fit");
                 error.causes = errors.iter().map(ToString::to_string).collect();

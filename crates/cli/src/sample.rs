@@ -1,5 +1,6 @@
 //! Labs for tests, made up.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use vnflab_model::blueprint::{
     Accelerator, Access, Console, MachineBlueprint, NodeBlueprint, ReadyBlueprint, domain_name,
@@ -21,6 +22,7 @@ pub(crate) fn observed(nodes: &[(&str, &str)]) -> Observed {
             },
             state: DomainState::Running,
             process: None,
+            carriers: BTreeMap::new(),
         });
     Observed {
         domains: domains.collect(),

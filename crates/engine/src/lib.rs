@@ -11,4 +11,5 @@ pub mod load;
 pub mod performer;
 pub mod ready;
 pub mod ssh;
+pub mod wire;
 pub mod workspace;

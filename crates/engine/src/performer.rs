@@ -1,10 +1,11 @@
-//! What each action of a plan means to a driver.
+//! What each action of a plan means to a driver, or to the wires.
 //!
 //! One action is one or two calls, with contents taken from the blueprint. No choices: those are
 //! the plan's.
 
 use crate::driver::{Driver, DriverError, Overlay};
 use crate::executor::Perform;
+use crate::wire::{WireError, Wires};
 use std::time::Duration;
 use vnflab_media::MediaFile;
 use vnflab_media::iso9660::{self, IsoError, IsoRequest, NameRules};
@@ -19,6 +20,7 @@ pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(60);
 /// Does the steps of a plan.
 pub struct Performer<'a> {
     driver: &'a dyn Driver,
+    wires: &'a dyn Wires,
     blueprint: Option<&'a Blueprint>,
     shutdown_patience: Duration,
 }
@@ -29,6 +31,9 @@ pub enum PerformError {
     /// libvirt, or what lies behind it.
     #[error(transparent)]
     Driver(#[from] DriverError),
+    /// A wire.
+    #[error(transparent)]
+    Wire(#[from] WireError),
     /// A day-0 medium cannot be made.
     #[error("cannot make the day-0 medium `{volume}`: {source}")]
     Media {
@@ -47,6 +52,7 @@ impl PerformError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Driver(error) => error.hint(),
+            Self::Wire(error) => error.hint(),
             Self::Media { .. } | Self::NotInBlueprint(_) => None,
         }
     }
@@ -54,18 +60,24 @@ impl PerformError {
 
 impl<'a> Performer<'a> {
     /// For plans that make things: contents come from the blueprint.
-    pub fn with_blueprint(driver: &'a dyn Driver, blueprint: &'a Blueprint) -> Self {
+    pub fn with_blueprint(
+        driver: &'a dyn Driver,
+        wires: &'a dyn Wires,
+        blueprint: &'a Blueprint,
+    ) -> Self {
         Self {
             driver,
+            wires,
             blueprint: Some(blueprint),
             shutdown_patience: SHUTDOWN_PATIENCE,
         }
     }
 
     /// For plans that only start, stop and remove.
-    pub fn without_blueprint(driver: &'a dyn Driver) -> Self {
+    pub fn without_blueprint(driver: &'a dyn Driver, wires: &'a dyn Wires) -> Self {
         Self {
             driver,
+            wires,
             blueprint: None,
             shutdown_patience: SHUTDOWN_PATIENCE,
         }
@@ -105,7 +117,7 @@ impl Perform for Performer<'_> {
     type Error = PerformError;
 
     fn perform(&self, step: &Step) -> Result<(), PerformError> {
-        let driver = self.driver;
+        let (driver, wires) = (self.driver, self.wires);
         match &step.action {
             Action::DefineNetwork { network } => driver.define_network(&network_xml(network))?,
             Action::StartNetwork { network } => driver.start_network(network)?,
@@ -135,6 +147,16 @@ impl Perform for Performer<'_> {
             }
             Action::DestroyDomain { domain } => driver.destroy_domain(domain)?,
             Action::UndefineDomain { domain } => driver.undefine_domain(domain)?,
+            Action::SetCarrier {
+                domain,
+                mac,
+                carrier,
+                ..
+            } => driver.set_carrier(domain, mac, *carrier)?,
+            Action::RecordNode { record } => driver.record_node(record)?,
+            Action::StartWire { lab, wire } => wires.start(lab, wire.as_deref())?,
+            Action::ChangeWire { lab, change } => wires.change(lab, change)?,
+            Action::StopWire { lab } => wires.stop(lab)?,
         }
         Ok(())
     }

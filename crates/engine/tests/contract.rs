@@ -11,12 +11,14 @@ mod support;
 
 use std::time::Duration;
 use support::TestLab;
+use vnflab_engine::driver::description::interface_carriers;
 use vnflab_engine::driver::fake::FakeDriver;
 use vnflab_engine::driver::{Driver, DriverError, Overlay, Shutdown};
 use vnflab_engine::performer::media_image;
-use vnflab_model::blueprint::{Blueprint, DriveContent, Lease, NodeBlueprint};
+use vnflab_model::blueprint::{Blueprint, Carrier, DriveContent, Lease, NodeBlueprint};
 use vnflab_model::domain_xml::{domain_xml, network_xml};
 use vnflab_model::observed::{DomainState, NetworkState};
+use vnflab_model::record::NodeRecord;
 use vnflab_testkit::Proof;
 
 fn main() {
@@ -38,6 +40,8 @@ enum Lack {
     Volumes,
     /// It has no networks (a user's libvirt has none).
     Networks,
+    /// Its interfaces cannot be changed.
+    Carriers,
 }
 
 /// A driver, and a lab for it.
@@ -58,6 +62,8 @@ trait Others {
     fn names(&self) -> [&str; 3];
     /// The bytes of one of our volumes.
     fn bytes(&self, volume: &str) -> Vec<u8>;
+    /// The carrier of an interface, in every description that there is of its domain.
+    fn carriers(&self, domain: &str, mac: &str) -> Vec<Carrier>;
 }
 
 impl Subject<'_> {
@@ -86,6 +92,7 @@ impl Subject<'_> {
         self.a_lab_comes_up_twice(&blueprint);
         self.it_is_observed_as_it_was_made(&blueprint);
         self.leases_change(&blueprint);
+        self.carriers_and_records_change(&blueprint);
         self.a_running_domain_is_not_undefined(&blueprint);
         self.it_goes_down_twice(&blueprint);
         assert_eq!(self.others.state(), before);
@@ -117,6 +124,16 @@ impl Subject<'_> {
             "shut down",
         );
         foreign(driver.destroy_domain(domain), "destroy");
+        foreign(
+            driver.set_carrier(domain, "52:54:00:00:00:01", Carrier::Up),
+            "set a carrier",
+        );
+        let blueprint_of_another = node.clone();
+        let record = NodeRecord {
+            source: "/x".to_owned(),
+            blueprint: blueprint_of_another,
+        };
+        foreign(driver.record_node(&record), "record");
         foreign(driver.undefine_domain(domain), "undefine");
         let observed = driver.observe().unwrap();
         assert!(observed.foreign_domains.contains(domain));
@@ -279,6 +296,43 @@ impl Subject<'_> {
         }
     }
 
+    fn carriers_and_records_change(&self, blueprint: &Blueprint) {
+        let driver = self.driver;
+        let node = &blueprint.nodes[0];
+        let mut record = NodeRecord {
+            source: "/elsewhere/<lab>.yaml".to_owned(),
+            blueprint: node.clone(),
+        };
+        record.blueprint.nics[0].peer = Some("r9:eth9".to_owned());
+        for _ in 0..2 {
+            driver.record_node(&record).unwrap();
+            let observed = driver.observe().unwrap();
+            let domain = observed.domain(&blueprint.lab, &node.node).unwrap();
+            assert_eq!(domain.record, record);
+            assert_eq!(domain.state, DomainState::Running);
+        }
+        let before = NodeRecord {
+            source: blueprint.source.clone(),
+            blueprint: node.clone(),
+        };
+        driver.record_node(&before).unwrap();
+        if self.has(Lack::Carriers) {
+            let nic = node.data_nics().next().unwrap();
+            for carrier in [Carrier::Down, Carrier::Down, Carrier::Up] {
+                driver
+                    .set_carrier(&node.domain(), &nic.mac, carrier)
+                    .unwrap();
+                let observed = driver.observe().unwrap();
+                let domain = observed.domain(&blueprint.lab, &node.node).unwrap();
+                let mut states = self.others.carriers(&node.domain(), &nic.mac);
+                states.push(domain.carriers[&nic.mac]);
+                assert!(states.iter().all(|seen| *seen == carrier), "{states:?}");
+            }
+            let stranger = driver.set_carrier(&node.domain(), "52:54:00:ff:ff:ff", Carrier::Up);
+            assert!(stranger.is_err());
+        }
+    }
+
     fn a_running_domain_is_not_undefined(&self, blueprint: &Blueprint) {
         let name = blueprint.nodes[0].domain();
         let refused = self.driver.undefine_domain(&name);
@@ -353,6 +407,10 @@ impl Others for FakeOthers<'_> {
     fn bytes(&self, volume: &str) -> Vec<u8> {
         self.0.volume_bytes(volume).unwrap()
     }
+
+    fn carriers(&self, domain: &str, mac: &str) -> Vec<Carrier> {
+        vec![self.0.carriers(domain)[mac]]
+    }
 }
 
 fn the_fake_keeps_the_contract() {
@@ -375,7 +433,7 @@ fn the_fake_keeps_the_contract() {
 
 #[cfg(feature = "libvirt")]
 mod libvirt {
-    use super::{Lack, Others, Subject, TestLab};
+    use super::{Carrier, Lack, Others, Subject, TestLab, interface_carriers};
     use std::path::Path;
     use std::process::Command;
     use virt::connect::Connect;
@@ -502,6 +560,16 @@ mod libvirt {
         fn bytes(&self, volume: &str) -> Vec<u8> {
             std::fs::read(Path::new(&self.volume_folder).join(volume)).unwrap()
         }
+
+        fn carriers(&self, domain: &str, mac: &str) -> Vec<Carrier> {
+            let connection = self.domain.connect().unwrap();
+            let domain = connection.lookup_domain_by_name(domain).unwrap();
+            let descriptions = [0, virt::sys::VIR_DOMAIN_XML_INACTIVE];
+            let descriptions = descriptions.map(|flags| domain.xml_desc(flags).unwrap());
+            descriptions
+                .map(|xml| interface_carriers(&xml).unwrap()[mac])
+                .to_vec()
+        }
     }
 
     fn run(uri: &str, lab: TestLab, lacks: &'static [Lack], domain_type: &'static str) {
@@ -521,7 +589,12 @@ mod libvirt {
     fn libvirts_test_driver_keeps_the_contract() {
         let mut lab = TestLab::new("contract", 2);
         lab.network = Some(72);
-        run("test:///default", lab, &[Lack::Volumes], "test");
+        run(
+            "test:///default",
+            lab,
+            &[Lack::Volumes, Lack::Carriers],
+            "test",
+        );
     }
 
     /// A lab on an empty raw image: its VMs run, though there is nothing to boot.

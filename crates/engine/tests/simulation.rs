@@ -10,13 +10,14 @@ mod support;
 
 use proptest::prelude::*;
 use std::sync::atomic::AtomicBool;
-use support::{TestLab, TestNode};
+use support::{Ring, TestLab, TestNode};
 use vnflab_engine::driver::Driver;
 use vnflab_engine::driver::fake::{FakeDriver, Mishap, Moment};
 use vnflab_engine::executor::{Outcome, execute};
 use vnflab_engine::performer::{PerformError, Performer, media_image};
-use vnflab_model::blueprint::Blueprint;
-use vnflab_model::observed::DomainState;
+use vnflab_engine::wire::Wires;
+use vnflab_model::blueprint::{Blueprint, DriveContent, JunctionState, NodeBlueprint, WireChange};
+use vnflab_model::observed::{DomainState, Observed};
 use vnflab_model::plan::{
     Disks, Plan, Stop, plan_down, plan_restart, plan_start, plan_stop, plan_up,
 };
@@ -37,6 +38,14 @@ fn world_with_others() -> FakeDriver {
     driver
 }
 
+/// The lab with its ring on a wire.
+fn wired() -> TestLab {
+    TestLab {
+        ring: Ring::Wire(1),
+        ..lab()
+    }
+}
+
 fn lab() -> TestLab {
     let mut lab = TestLab::new("sim", 3);
     lab.network = Some(7);
@@ -50,19 +59,26 @@ fn run(
     blueprint: &Blueprint,
     workers: usize,
 ) -> Outcome<PerformError> {
-    let performer = Performer::with_blueprint(driver, blueprint);
+    let performer = Performer::with_blueprint(driver, driver, blueprint);
     let cancel = AtomicBool::new(false);
     execute(plan, &performer, workers, &cancel, &mut |_| {})
 }
 
+/// What exists, the wires included.
+fn observe(driver: &FakeDriver) -> Observed {
+    let mut observed = Driver::observe(driver).expect("the driver is alive");
+    observed.wires = Wires::observe(driver).expect("the wires are alive");
+    observed
+}
+
 fn up(driver: &FakeDriver, blueprint: &Blueprint, workers: usize) -> Outcome<PerformError> {
-    let observed = driver.observe().expect("the driver is alive");
+    let observed = observe(driver);
     let plan = plan_up(blueprint, &observed, None).expect("nothing foreign is in the way");
     run(driver, &plan, blueprint, workers)
 }
 
 fn down(driver: &FakeDriver, blueprint: &Blueprint, workers: usize) -> Outcome<PerformError> {
-    let observed = driver.observe().expect("the driver is alive");
+    let observed = observe(driver);
     let plan = plan_down(&blueprint.lab, &observed, Disks::Delete);
     run(driver, &plan, blueprint, workers)
 }
@@ -73,14 +89,21 @@ fn assert_complete(outcome: &Outcome<PerformError>, context: &str) {
 
 /// The lab is as its blueprint says, down to the bytes of its media.
 fn assert_converged(driver: &FakeDriver, blueprint: &Blueprint, context: &str) {
-    let observed = driver.observe().unwrap();
+    let observed = observe(driver);
     let plan = plan_up(blueprint, &observed, None).unwrap();
     assert!(plan.is_empty(), "{context}: {plan:#?}");
     for node in &blueprint.nodes {
         let domain = observed.domain(&blueprint.lab, &node.node).unwrap();
-        assert_eq!(domain.record.blueprint, *node, "{context}");
+        let (was, shall) = (without_links(&domain.record.blueprint), without_links(node));
+        assert_eq!(was, shall, "{context}");
         assert_eq!(domain.state, DomainState::Running, "{context}");
+        for nic in &node.nics {
+            assert_eq!(domain.carriers[&nic.mac], nic.carrier, "{context}: {nic:?}");
+        }
     }
+    let wire = observed.wires.get(&blueprint.lab);
+    let wire = wire.map(|wire| wire.config().expect("it runs"));
+    assert_eq!(wire, blueprint.wire.as_ref(), "{context}");
     for (volume, content) in &blueprint.media {
         let written = driver.volume_bytes(volume);
         assert!(
@@ -90,8 +113,19 @@ fn assert_converged(driver: &FakeDriver, blueprint: &Blueprint, context: &str) {
     }
 }
 
+/// A node whose media are told apart without regard to links: those wait for the next start.
+fn without_links(node: &NodeBlueprint) -> NodeBlueprint {
+    let mut node = node.clone();
+    for drive in &mut node.drives {
+        if let DriveContent::Media { digest, .. } = &mut drive.content {
+            digest.clear();
+        }
+    }
+    node
+}
+
 fn assert_gone(driver: &FakeDriver, context: &str) {
-    let observed = driver.observe().unwrap();
+    let observed = observe(driver);
     assert!(observed.labs().is_empty(), "{context}: {observed:#?}");
 }
 
@@ -124,8 +158,8 @@ fn with_mishap(
 
 #[test]
 fn up_after_a_mishap_in_up_converges() {
-    let blueprint = lab().blueprint();
-    for workers in [1, 4] {
+    for (lab, workers) in [(lab(), 1), (lab(), 4), (wired(), 1), (wired(), 4)] {
+        let blueprint = lab.blueprint();
         every_mishap(|mishap| {
             let driver = world_with_others();
             let others = driver.foreign_state();
@@ -141,7 +175,7 @@ fn up_after_a_mishap_in_up_converges() {
 
 #[test]
 fn down_after_a_mishap_in_up_leaves_nothing() {
-    let blueprint = lab().blueprint();
+    let blueprint = wired().blueprint();
     every_mishap(|mishap| {
         let driver = world_with_others();
         let others = driver.foreign_state();
@@ -156,7 +190,7 @@ fn down_after_a_mishap_in_up_leaves_nothing() {
 
 #[test]
 fn down_after_a_mishap_in_down_leaves_nothing() {
-    let blueprint = lab().blueprint();
+    let blueprint = wired().blueprint();
     every_mishap(|mishap| {
         let driver = world_with_others();
         let others = driver.foreign_state();
@@ -204,29 +238,97 @@ fn up_after_a_mishap_in_an_edit_converges_forwards_and_back() {
 }
 
 #[test]
+fn up_after_a_mishap_in_rewiring_converges_and_restarts_nobody() {
+    let before = wired().blueprint();
+    let mut moved = wired();
+    moved.ring = Ring::Wire(2);
+    let mut unlinked = wired();
+    unlinked.ring = Ring::Wire(0);
+    for after in [moved.blueprint(), unlinked.blueprint()] {
+        for target in [&after, &before] {
+            every_mishap(|mishap| {
+                let driver = world_with_others();
+                assert_complete(&up(&driver, &before, 1), "before the edit");
+                let running = driver.starts();
+                let reached = with_mishap(&driver, mishap, || up(&driver, &after, 1));
+                let context = format!("{mishap:?}");
+                assert_complete(&up(&driver, target, 1), &context);
+                assert_converged(&driver, target, &context);
+                assert_eq!(driver.starts(), running, "{context}");
+                reached
+            });
+        }
+    }
+}
+
+#[test]
+fn a_ring_goes_onto_the_wire_and_off_again() {
+    for (before, after) in [(lab(), wired()), (wired(), lab())] {
+        let (before, after) = (before.blueprint(), after.blueprint());
+        every_mishap(|mishap| {
+            let driver = world_with_others();
+            assert_complete(&up(&driver, &before, 1), "before");
+            let reached = with_mishap(&driver, mishap, || up(&driver, &after, 1));
+            let context = format!("{mishap:?}");
+            assert_complete(&up(&driver, &after, 1), &context);
+            assert_converged(&driver, &after, &context);
+            reached
+        });
+    }
+}
+
+#[test]
+fn a_wire_that_died_or_was_changed_by_hand_is_put_right_under_running_vms() {
+    let blueprint = wired().blueprint();
+    let name = || "r1:eth2--r2:eth1".to_owned();
+    every_mishap(|mishap| {
+        let driver = world_with_others();
+        assert_complete(&up(&driver, &blueprint, 1), "up");
+        let running = driver.starts();
+        let state = JunctionState::Down;
+        let cut = WireChange::SetState {
+            name: name(),
+            state,
+        };
+        driver.change_wire_by_hand("sim", &cut);
+        let gone = WireChange::Disconnect {
+            name: "r2:eth2--r3:eth1".to_owned(),
+        };
+        driver.change_wire_by_hand("sim", &gone);
+        let reached = with_mishap(&driver, mishap, || up(&driver, &blueprint, 1));
+        driver.kill_wire("sim");
+        let context = format!("{mishap:?}");
+        assert_complete(&up(&driver, &blueprint, 1), &context);
+        assert_converged(&driver, &blueprint, &context);
+        assert_eq!(driver.starts(), running, "{context}");
+        reached
+    });
+}
+
+#[test]
 fn power_follows_the_plan() {
-    let blueprint = lab().blueprint();
+    let blueprint = wired().blueprint();
     let driver = world_with_others();
     assert_complete(&up(&driver, &blueprint, 4), "up");
     let node = std::collections::BTreeSet::from(["r1".to_owned()]);
     let state = || {
-        let observed = driver.observe().unwrap();
+        let observed = observe(&driver);
         observed.domain("sim", "r1").unwrap().state
     };
     driver.set_deaf("sim.r1");
     for how in [Stop::Shutdown, Stop::PowerOff] {
-        let plan = plan_stop("sim", &driver.observe().unwrap(), &node, how).unwrap();
+        let plan = plan_stop("sim", &observe(&driver), &node, how).unwrap();
         assert_complete(&run(&driver, &plan, &blueprint, 4), "stop");
         assert_eq!(state(), DomainState::Off);
-        let plan = plan_start("sim", &driver.observe().unwrap(), &node).unwrap();
+        let plan = plan_start("sim", &observe(&driver), &node).unwrap();
         assert_complete(&run(&driver, &plan, &blueprint, 4), "start");
         assert_eq!(state(), DomainState::Running);
     }
     driver.set_state("sim.r1", DomainState::Paused);
-    let plan = plan_start("sim", &driver.observe().unwrap(), &node).unwrap();
+    let plan = plan_start("sim", &observe(&driver), &node).unwrap();
     assert_complete(&run(&driver, &plan, &blueprint, 4), "resume");
     assert_eq!(state(), DomainState::Running);
-    let observed = driver.observe().unwrap();
+    let observed = observe(&driver);
     let plan = plan_restart("sim", &observed, &node, Stop::Shutdown).unwrap();
     assert_complete(&run(&driver, &plan, &blueprint, 4), "restart");
     assert_eq!(state(), DomainState::Running);
@@ -254,9 +356,15 @@ fn any_lab() -> impl Strategy<Value = TestLab> {
     let node = (0_u64..2, 0_u8..2, any::<bool>(), 0_u8..6);
     let nodes = proptest::collection::btree_map(0_u8..6, node, 0..5);
     let network = proptest::option::of(7_u8..9);
-    (nodes, network).prop_map(|(nodes, network)| {
+    let ring = prop_oneof![
+        Just(Ring::Direct),
+        (0_usize..4).prop_map(Ring::Wire),
+        (0_usize..4).prop_map(Ring::Wire),
+    ];
+    (nodes, network, ring).prop_map(|(nodes, network, ring)| {
         let mut lab = TestLab::new("sim", 0);
         lab.network = network;
+        lab.ring = ring;
         lab.nodes = nodes
             .into_iter()
             .map(|(name, (memory, configuration, extra_disk, _))| TestNode {

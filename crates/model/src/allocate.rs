@@ -11,14 +11,18 @@
 //! What was allocated before (it stands in the observed records) is kept, so a choice that once
 //! had to give way to another lab stays as it is while the lab exists.
 //!
+//! Where a lab has a wire, its end for data interface n is on the same address at port 20000 + n,
+//! and QEMU sends there whatever the interface is linked to. So the VM's side never changes.
+//!
 //! For example interface 2 of `r1` in the lab `ring` is bound to `127.94.143.31:10002`, whoever
-//! else is in the lab; its peer sends there.
+//! else is in the lab; the wire sends there from `127.94.143.31:20002`.
 
 mod address;
 mod interfaces;
 mod listener;
 mod management;
 mod numbering;
+mod wire;
 
 use crate::blueprint::{
     Access, Blueprint, Console, Drive, DriveContent, MachineBlueprint, NodeBlueprint,
@@ -204,6 +208,7 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
         lab: lab.name.to_string(),
         source: request.source.to_owned(),
         networks: management.networks,
+        wire: wire::allocate(lab, &nodes),
         nodes,
         media,
     })
@@ -345,6 +350,7 @@ fn drives(
         let content = DriveContent::Media {
             volume: name.clone(),
             digest: medium.digest,
+            digest_without_links: Some(medium.digest_without_links),
         };
         drives.push(Drive { bus, content });
         media.insert(name, medium.content);

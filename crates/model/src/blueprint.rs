@@ -5,13 +5,20 @@
 //! [`crate::record`]), so its serde form is a file format: a change that an older program would
 //! misread raises [`crate::record::VERSION`].
 
+mod wire;
+
+pub use wire::{Junction, JunctionKind, JunctionState, WireBlueprint, WireChange, WireEnd};
+
 use crate::kind::{Bus, Firmware, Machine, NicModel, Video};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+/// The wire's end for data interface n of a node is bound to this port plus n.
+pub const WIRE_PORT: u16 = 20000;
+
 /// A whole lab, decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Blueprint {
     /// The lab's name.
     pub lab: String,
@@ -23,6 +30,8 @@ pub struct Blueprint {
     pub nodes: Vec<NodeBlueprint>,
     /// Contents of the day-0 media, by volume name.
     pub media: BTreeMap<String, MediaContent>,
+    /// The process that frames pass through; `None` where all go directly.
+    pub wire: Option<WireBlueprint>,
 }
 
 impl Blueprint {
@@ -78,12 +87,42 @@ impl NodeBlueprint {
         domain_name(&self.lab, &self.node)
     }
 
+    /// Where the wire's end for a NIC is bound: on the node's own loopback address, behind the
+    /// ports of its tunnels. `None` for a NIC whose frames do not pass through the wire.
+    pub fn wire_end(&self, nic: &Nic) -> Option<SocketAddr> {
+        let NicRole::Data { index } = nic.role else {
+            return None;
+        };
+        match nic.attachment {
+            Attachment::Tunnel { remote, .. } if remote == wire_end(self.address, index) => {
+                Some(remote)
+            }
+            _ => None,
+        }
+    }
+
+    /// The name of an interface's end, `r1:eth1`.
+    pub fn end_name(&self, nic: &Nic) -> String {
+        end_name(&self.node, &nic.name)
+    }
+
     /// The data NICs, by interface index.
     pub fn data_nics(&self) -> impl Iterator<Item = &Nic> {
         self.nics
             .iter()
             .filter(|nic| matches!(nic.role, NicRole::Data { .. }))
     }
+}
+
+/// Where the wire's end for a data interface is bound.
+pub(crate) fn wire_end(address: Ipv4Addr, index: u32) -> SocketAddr {
+    let offset = u16::try_from(index).expect("kinds have far fewer interfaces");
+    SocketAddr::new(IpAddr::V4(address), WIRE_PORT + offset)
+}
+
+/// The name of an interface in its lab, `r1:eth1`.
+pub fn end_name(node: &str, interface: &str) -> String {
+    format!("{node}:{interface}")
 }
 
 /// A domain's name. Names hold no dot, so two pairs never meet in one name.
@@ -196,6 +235,10 @@ pub enum DriveContent {
         volume: String,
         /// SHA-256 of the content, in hex: tells whether it changed.
         digest: String,
+        /// SHA-256 of what the content would be if nothing were linked: tells whether the links
+        /// are all that changed. Absent in records of versions that did not know it.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        digest_without_links: Option<String>,
     },
     /// An ISO of the user, read only.
     #[serde(rename_all = "kebab-case")]
@@ -203,6 +246,20 @@ pub enum DriveContent {
         /// Absolute path.
         path: String,
     },
+}
+
+impl DriveContent {
+    /// Whether the bytes are the same: of a medium, its digest alone counts.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let medium = |content: &Self| match content {
+            Self::Media { volume, digest, .. } => Some((volume.clone(), digest.clone())),
+            _ => None,
+        };
+        match (medium(self), medium(other)) {
+            (Some(one), Some(other)) => one == other,
+            _ => self == other,
+        }
+    }
 }
 
 /// What a day-0 medium holds.
@@ -250,6 +307,19 @@ pub struct Nic {
     /// Largest frame payload in bytes, where the link says.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub mtu: Option<u32>,
+}
+
+impl Nic {
+    /// The same NIC without what it has from its link. Its tunnel stays.
+    pub fn without_link(&self) -> Self {
+        Self {
+            carrier: Carrier::Down,
+            peer: None,
+            addresses: Vec::new(),
+            mtu: None,
+            ..self.clone()
+        }
+    }
 }
 
 /// What a NIC is for.

@@ -33,23 +33,43 @@ pub struct Day0Medium {
     pub content: MediaContent,
     /// SHA-256 over label and files, in hex.
     pub digest: String,
+    /// The digest that it would have if nothing were linked.
+    pub digest_without_links: String,
 }
 
 /// The medium for a node; `None` where its guest takes none or there is nothing to say.
 pub fn medium(request: &Day0Request<'_>) -> Option<Day0Medium> {
+    let content = content(request)?;
+    let unlinked: Vec<Nic> = request.nics.iter().map(Nic::without_link).collect();
+    let digest_without_links = self::content(&Day0Request {
+        nics: &unlinked,
+        ..*request
+    });
+    Some(Day0Medium {
+        digest: digest(&content),
+        digest_without_links: digest_without_links
+            .as_ref()
+            .map_or_else(String::new, digest),
+        content,
+    })
+}
+
+fn content(request: &Day0Request<'_>) -> Option<MediaContent> {
     let day0 = &request.node.guest.day0;
-    let content = match day0.form {
+    match day0.form {
         MediaForm::None => None,
         MediaForm::Iso => iso(request),
         MediaForm::Nocloud => Some(nocloud::content(request)),
-    }?;
+    }
+}
+
+fn digest(content: &MediaContent) -> String {
     let mut parts: Vec<&[u8]> = vec![content.label.as_bytes()];
     for (path, bytes) in &content.files {
         parts.push(path.as_bytes());
         parts.push(bytes);
     }
-    let digest = hash::hex_digest(&parts);
-    Some(Day0Medium { content, digest })
+    hash::hex_digest(&parts)
 }
 
 /// Whether the generated configuration makes the user that SSH logs in as.

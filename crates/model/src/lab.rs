@@ -4,11 +4,12 @@
 //! depend on the host (addresses, ports, volumes) are not made yet; [`crate::allocate`] makes
 //! them.
 
+use crate::blueprint::end_name;
 use crate::kind::{Dialect, Kind};
 use crate::mac::MacAddress;
 use crate::name::Name;
 use crate::span::Span;
-use crate::spec::{ImageSpec, ManagementMode, NetworkSpec};
+use crate::spec::{ImageSpec, ManagementMode, NetworkSpec, Transport};
 use ipnet::{IpNet, Ipv4Net};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct Lab {
     pub nodes: Vec<Node>,
     /// The links; no two share an end.
     pub links: Vec<Link>,
+    /// How frames of interfaces that no link uses would travel.
+    pub transport: Transport,
     /// How the nodes are managed.
     pub management: Management,
     /// Pool of loopback addresses.
@@ -42,6 +45,26 @@ impl Lab {
     /// Link subnets come from here unless the lab says otherwise. It stays clear of 10.0.2.0/24,
     /// which QEMU's user-mode networking uses.
     pub const LINK_POOL: &'static str = "10.128.0.0/10";
+
+    /// Sends all frames one way, whatever the lab and its links say.
+    pub fn override_transport(&mut self, transport: Transport) {
+        self.transport = transport;
+        for link in &mut self.links {
+            link.transport = transport;
+        }
+    }
+
+    /// The name of an end, `r1:eth1`.
+    ///
+    /// # Panics
+    ///
+    /// When the end is not of this lab.
+    pub fn end_name(&self, end: End) -> String {
+        end_name(
+            self.nodes[end.node].name.as_str(),
+            &self.interface(end).name,
+        )
+    }
 
     /// The interface at an end of a link.
     ///
@@ -169,6 +192,8 @@ pub struct End {
 pub struct Link {
     /// The ends.
     pub ends: [End; 2],
+    /// How its frames travel.
+    pub transport: Transport,
     /// Where it stands.
     pub span: Span,
 }

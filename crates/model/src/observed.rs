@@ -1,12 +1,12 @@
-//! What was seen on a libvirt connection: facts, never wishes.
+//! What was seen on a libvirt connection, and of the wires beside it: facts, never wishes.
 
-use crate::blueprint::{Accelerator, NetworkBlueprint, NodeBlueprint};
+use crate::blueprint::{Accelerator, Carrier, NetworkBlueprint, NodeBlueprint, WireBlueprint};
 use crate::record::NodeRecord;
 use ipnet::Ipv4Net;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What exists.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Observed {
     /// Domains that carry our metadata, of all labs.
     pub domains: Vec<ObservedDomain>,
@@ -20,6 +20,8 @@ pub struct Observed {
     pub foreign_networks: BTreeSet<String>,
     /// Bridges that belong to networks that are not ours.
     pub foreign_bridges: BTreeSet<String>,
+    /// Wires, by lab.
+    pub wires: BTreeMap<String, ObservedWire>,
 }
 
 impl Observed {
@@ -53,7 +55,12 @@ impl Observed {
             .iter()
             .map(|network| network.blueprint.lab.as_str());
         let volumes = self.volumes.iter().map(|volume| volume.name.lab.as_str());
-        domains.chain(networks).chain(volumes).collect()
+        let wires = self.wires.keys().map(String::as_str);
+        domains
+            .chain(networks)
+            .chain(volumes)
+            .chain(wires)
+            .collect()
     }
 }
 
@@ -68,6 +75,8 @@ pub struct ObservedDomain {
     pub state: DomainState,
     /// Process id of its QEMU, when it runs on this host and can be known.
     pub process: Option<u32>,
+    /// The carriers that its interfaces have now, by MAC address.
+    pub carriers: BTreeMap<String, Carrier>,
 }
 
 /// Whether a domain runs.
@@ -111,6 +120,30 @@ pub enum NetworkState {
     Active,
     /// It does not.
     Inactive,
+}
+
+/// The wire of a lab.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ObservedWire {
+    /// It does not run, though something of it is left: what it was is known.
+    Stopped,
+    /// It runs.
+    Running {
+        /// Version of the program that runs.
+        version: String,
+        /// What it is now, with all that was changed by hand.
+        config: WireBlueprint,
+    },
+}
+
+impl ObservedWire {
+    /// What it is now, if it runs.
+    pub fn config(&self) -> Option<&WireBlueprint> {
+        match self {
+            Self::Stopped => None,
+            Self::Running { config, .. } => Some(config),
+        }
+    }
 }
 
 /// A volume of ours.

@@ -13,13 +13,14 @@ pub use down::{Disks, plan_down};
 pub use power::{Stop, plan_restart, plan_start, plan_stop};
 pub use up::{PlanError, plan_up};
 
-use crate::blueprint::{Lease, NetworkBlueprint};
+use crate::blueprint::{Carrier, Lease, NetworkBlueprint, WireBlueprint, WireChange};
+use crate::record::NodeRecord;
 
 /// Position of a step in its plan.
 pub type StepId = usize;
 
 /// An ordered list of steps; a step's `after` only names earlier ones.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
     /// What is to be done.
     pub steps: Vec<Step>,
@@ -50,7 +51,7 @@ impl Plan {
 }
 
 /// One thing to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// Whom it concerns.
     pub subject: Subject,
@@ -69,19 +70,23 @@ pub enum Subject {
     Node(String),
     /// A management network, by libvirt's name.
     Network(String),
+    /// The wire, by the name of its lab.
+    Wire(String),
+    /// A link or segment of the wire, by name.
+    Link(String),
 }
 
 impl Subject {
     /// The name to show.
     pub fn name(&self) -> &str {
         match self {
-            Self::Node(name) | Self::Network(name) => name,
+            Self::Node(name) | Self::Network(name) | Self::Wire(name) | Self::Link(name) => name,
         }
     }
 }
 
 /// What is done. All of it is idempotent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Define a management network.
     DefineNetwork {
@@ -172,6 +177,41 @@ pub enum Action {
         /// The domain.
         domain: String,
     },
+    /// Give an interface a carrier or take it away, whether or not the domain runs.
+    SetCarrier {
+        /// The domain.
+        domain: String,
+        /// The interface, for people.
+        interface: String,
+        /// Its MAC address.
+        mac: String,
+        /// What the guest shall see.
+        carrier: Carrier,
+    },
+    /// Write a domain's record anew, whether or not it runs.
+    RecordNode {
+        /// The record.
+        record: Box<NodeRecord>,
+    },
+    /// Start the wire of a lab, and see to it that it is as it shall be.
+    StartWire {
+        /// The lab.
+        lab: String,
+        /// What it shall be; `None` for what it was when it last ran.
+        wire: Option<Box<WireBlueprint>>,
+    },
+    /// Change a wire that runs.
+    ChangeWire {
+        /// The lab.
+        lab: String,
+        /// The change.
+        change: WireChange,
+    },
+    /// Stop the wire of a lab, and forget what it was.
+    StopWire {
+        /// The lab.
+        lab: String,
+    },
 }
 
 impl Action {
@@ -195,6 +235,16 @@ impl Action {
             Self::ShutdownDomain { .. } => "shut the guest down".to_owned(),
             Self::DestroyDomain { .. } => "power the VM off".to_owned(),
             Self::UndefineDomain { .. } => "undefine the domain".to_owned(),
+            Self::SetCarrier {
+                interface, carrier, ..
+            } => match carrier {
+                Carrier::Up => format!("give {interface} a carrier"),
+                Carrier::Down => format!("take the carrier of {interface}"),
+            },
+            Self::RecordNode { .. } => "record its links".to_owned(),
+            Self::StartWire { .. } => "start the wire".to_owned(),
+            Self::ChangeWire { change, .. } => change.describe(),
+            Self::StopWire { .. } => "stop the wire".to_owned(),
         }
     }
 
@@ -216,6 +266,11 @@ impl Action {
             Self::ShutdownDomain { .. } => "shutdown-domain",
             Self::DestroyDomain { .. } => "destroy-domain",
             Self::UndefineDomain { .. } => "undefine-domain",
+            Self::SetCarrier { .. } => "set-carrier",
+            Self::RecordNode { .. } => "record-node",
+            Self::StartWire { .. } => "start-wire",
+            Self::ChangeWire { change, .. } => change.word(),
+            Self::StopWire { .. } => "stop-wire",
         }
     }
 }

@@ -43,12 +43,23 @@ pub enum RecordError {
 impl NodeRecord {
     /// The metadata element.
     pub fn to_xml(&self) -> String {
+        let tag = format!("{PREFIX}:node");
+        self.element(&tag, &format!(" xmlns:{PREFIX}=\"{NAMESPACE}\""))
+    }
+
+    /// The metadata element without its namespace, as libvirt takes it when it is told the
+    /// namespace besides.
+    pub fn to_bare_xml(&self) -> String {
+        self.element("node", "")
+    }
+
+    fn element(&self, tag: &str, namespace: &str) -> String {
         let NodeBlueprint {
             lab, node, kind, ..
         } = &self.blueprint;
         let json = serde_json::to_string(&self.blueprint).expect("string keys, no foreign types");
         format!(
-            "<{PREFIX}:node xmlns:{PREFIX}=\"{NAMESPACE}\" version=\"{VERSION}\" lab=\"{}\" name=\"{}\" kind=\"{}\" source=\"{}\">{}</{PREFIX}:node>",
+            "<{tag}{namespace} version=\"{VERSION}\" lab=\"{}\" name=\"{}\" kind=\"{}\" source=\"{}\">{}</{tag}>",
             escape(lab),
             escape(node),
             escape(kind),

@@ -17,6 +17,8 @@ pub struct LabSpec {
     pub nodes: Vec<NodeSpec>,
     /// The links, in the order of the file.
     pub links: Vec<LinkSpec>,
+    /// How frames travel where a link does not say.
+    pub transport: Transport,
     /// What is said of the management network.
     pub management: ManagementSpec,
     /// Pools from which addresses are taken where the lab gives none.
@@ -97,11 +99,30 @@ impl TunnelSpec {
     }
 }
 
+/// How frames travel from one interface to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Through the lab's wire, which can show, change and cut every link.
+    Wire,
+    /// From QEMU to QEMU: nothing is between them, and nothing can be done.
+    Direct,
+}
+
+impl Transport {
+    /// All of them, in the order of [`Self::WORDS`].
+    pub const ALL: [Self; 2] = [Self::Wire, Self::Direct];
+
+    /// How they are written.
+    pub const WORDS: &'static [&'static str] = &["wire", "direct"];
+}
+
 /// A link as written.
 #[derive(Debug, Clone)]
 pub struct LinkSpec {
     /// The two ends.
     pub ends: [EndSpec; 2],
+    /// How its frames travel, where it is not the lab's way.
+    pub transport: Option<Spanned<Transport>>,
     /// Largest frame payload in bytes.
     pub mtu: Option<Spanned<u32>>,
     /// The whole entry.

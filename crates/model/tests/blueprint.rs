@@ -2,212 +2,23 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod support;
+
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::sync::LazyLock;
-use vnflab_model::allocate::{Request, allocate};
-use vnflab_model::blueprint::{Accelerator, Attachment, Blueprint, Carrier, DriveContent};
-use vnflab_model::domain_xml::{domain_xml, network_xml};
-use vnflab_model::facts::{DiskFormat, Facts, FileFact, ImageDetails, ImageFact, ImageKey};
-use vnflab_model::format::{self, Input, InputFile};
-use vnflab_model::kind::Catalogue;
-use vnflab_model::lab::{Lab, StartupConfig};
-use vnflab_model::observed::{
-    DomainState, Host, Locality, NetworkState, Observed, ObservedDomain, ObservedNetwork,
-    ObservedVolume, Scope, VolumeName,
+use support::{
+    CATALOGUE, PAIR, blueprint, blueprint_with, built, facts, host, lab_text, native, origin_ring,
+    shown, topology,
 };
+use vnflab_model::allocate::{Request, allocate};
+use vnflab_model::blueprint::{Attachment, Blueprint, Carrier, DriveContent};
+use vnflab_model::domain_xml::{domain_xml, network_xml};
+use vnflab_model::observed::{DomainState, NetworkState, Observed, Scope};
 use vnflab_model::plan::{
-    Action, Disks, Plan, PlanError, Stop, plan_down, plan_restart, plan_start, plan_up,
+    Action, Disks, PlanError, Stop, plan_down, plan_restart, plan_start, plan_up,
 };
 use vnflab_model::record::NodeRecord;
-use vnflab_model::resolve::{resolve, stand_in};
-use vnflab_model::span::Sources;
-
-fn host(scope: Scope) -> Host {
-    Host {
-        uri: "qemu:///test".to_owned(),
-        scope,
-        locality: Locality::Local,
-        accelerator: Accelerator::Tcg,
-        accelerator_reason: "a test".to_owned(),
-        memory_mib: 8192,
-        cpus: 2,
-        volume_folder: "/var/lib/vnflab/volumes".to_owned(),
-        console_folder: "/var/lib/vnflab/consoles".to_owned(),
-        bridges: BTreeSet::new(),
-        subnets: Vec::new(),
-    }
-}
-
-/// Parsed once: the properties below read hundreds of labs.
-static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::embedded);
-
-fn lab_of(sources: &Sources, input: &Input) -> Lab {
-    let (spec, mut found) = format::read(sources, input, &CATALOGUE);
-    let (lab, more) = resolve(&spec.expect("the lab can be read"), &CATALOGUE);
-    found.extend(more);
-    assert!(!found.has_errors(), "{found:#?}");
-    lab.expect("a lab without errors")
-}
-
-/// A lab in the native format.
-fn native(text: &str) -> Lab {
-    let mut sources = Sources::default();
-    let source = sources.add("lab.yaml", text);
-    let input = Input {
-        path: "lab.yaml".to_owned(),
-        folder_name: "test".to_owned(),
-        files: vec![InputFile {
-            source,
-            path: "lab.yaml".to_owned(),
-        }],
-        listing: BTreeSet::new(),
-        unread: 0,
-    };
-    lab_of(&sources, &input)
-}
-
-/// The origin's ring, as it stands in the examples.
-fn origin_ring() -> Lab {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/ring");
-    let mut sources = Sources::default();
-    let mut names: Vec<_> = std::fs::read_dir(folder.join("nodes"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    let files = names
-        .into_iter()
-        .map(|name| {
-            let path = format!("nodes/{name}");
-            let text = std::fs::read_to_string(folder.join(&path)).unwrap();
-            InputFile {
-                source: sources.add(&path, text),
-                path,
-            }
-        })
-        .collect();
-    let listing = ["files/configs/ios01/iosxe_config.txt".to_owned()].into();
-    let input = Input {
-        path: "examples/ring".to_owned(),
-        folder_name: "ring".to_owned(),
-        files,
-        listing,
-        unread: 0,
-    };
-    lab_of(&sources, &input)
-}
-
-/// Facts in which every image and file that the lab names exists.
-fn facts(lab: &Lab) -> Facts {
-    let mut facts = Facts::default();
-    for node in &lab.nodes {
-        let key = ImageKey::from(&node.image);
-        let name = match &key {
-            ImageKey::Path(path) => path.clone(),
-            ImageKey::Stored(name) => format!("{name}.qcow2"),
-        };
-        let details = ImageDetails {
-            path: format!("/images/{name}"),
-            format: DiskFormat::Qcow2,
-            named_format: Some(DiskFormat::Qcow2),
-            virtual_size_bytes: 1 << 30,
-            backing: None,
-        };
-        facts.images.insert(key, ImageFact::Present(details));
-        if let Some(StartupConfig::File(path, _)) = &node.startup_config {
-            let content = Some(b"hostname test\n".to_vec());
-            let fact = FileFact::Present {
-                path: format!("/lab/{path}"),
-                content,
-            };
-            facts.files.insert(path.clone(), fact);
-        }
-    }
-    facts
-}
-
-fn blueprint_with(lab: &Lab, scope: Scope, observed: &Observed) -> Blueprint {
-    allocate(Request {
-        lab,
-        source: "/lab/lab.yaml",
-        host: &host(scope),
-        observed,
-        facts: &facts(lab),
-        authorized_keys: &["ssh-ed25519 AAAA vnflab".to_owned()],
-    })
-    .unwrap()
-}
-
-fn blueprint(lab: &Lab, scope: Scope) -> Blueprint {
-    blueprint_with(lab, scope, &Observed::default())
-}
-
-/// What is observed once everything in a blueprint exists and runs.
-fn built(blueprint: &Blueprint) -> Observed {
-    let mut observed = Observed::default();
-    for node in &blueprint.nodes {
-        observed.domains.push(ObservedDomain {
-            name: node.domain(),
-            record: NodeRecord {
-                source: blueprint.source.clone(),
-                blueprint: node.clone(),
-            },
-            state: DomainState::Running,
-            process: None,
-        });
-        for drive in &node.drives {
-            let (backing_path, capacity_bytes) = match &drive.content {
-                DriveContent::Overlay {
-                    image_path,
-                    size_bytes,
-                    ..
-                } => (Some(image_path.clone()), *size_bytes),
-                DriveContent::Empty { size_bytes, .. } => (None, *size_bytes),
-                _ => (None, 0),
-            };
-            if let Some(volume) = drive.volume() {
-                observed.volumes.push(ObservedVolume {
-                    name: VolumeName::parse(volume).unwrap(),
-                    backing_path,
-                    capacity_bytes,
-                    allocation_bytes: 0,
-                });
-            }
-        }
-    }
-    for network in &blueprint.networks {
-        observed.networks.push(ObservedNetwork {
-            blueprint: network.clone(),
-            state: NetworkState::Active,
-        });
-    }
-    observed
-}
-
-fn shown(plan: &Plan) -> String {
-    plan.steps
-        .iter()
-        .enumerate()
-        .map(|(id, step)| {
-            let (subject, action) = (step.subject.name(), step.action.describe());
-            format!(
-                "{id} {subject}: {action} ({}) after {:?}\n",
-                step.reason, step.after
-            )
-        })
-        .collect()
-}
-
-const PAIR: &str = "\
-name: pair
-nodes:
-  r1: {kind: frr}
-  r2: {kind: frr}
-links:
-  - r1:eth1 -- r2:eth1
-";
+use vnflab_model::resolve::stand_in;
 
 #[test]
 fn the_origins_ring_keeps_its_ports_macs_bridges_buses_and_models() {
@@ -445,7 +256,9 @@ fn going_down_removes_everything_but_kept_disks() {
 
 #[test]
 fn an_interface_without_a_link_has_no_carrier_and_sends_nowhere() {
-    let blueprint = blueprint(&native(PAIR), Scope::System);
+    let lab = native(&format!("transport: direct\n{PAIR}"));
+    let blueprint = blueprint(&lab, Scope::System);
+    assert_eq!(blueprint.wire, None);
     let node = blueprint.node("r1").unwrap();
     for nic in node.data_nics().skip(1) {
         assert_eq!(nic.carrier, Carrier::Down);
@@ -524,41 +337,6 @@ links:
     assert_eq!(addresses.len(), 4);
 }
 
-/// A lab with the given nodes and links; what it means is a lab of frr routers.
-fn lab_text(nodes: &BTreeSet<u8>, links: &BTreeMap<(u8, u8), ()>) -> String {
-    let mut text = "name: random\ndefaults: {kind: frr, interfaces: 8}\nnodes:\n".to_owned();
-    for node in nodes {
-        text += &format!("  r{node}:\n");
-    }
-    text += "links:\n";
-    let mut used: BTreeMap<u8, u32> = BTreeMap::new();
-    for (a, b) in links.keys() {
-        let mut next = |node: &u8| {
-            let count = used.entry(*node).or_default();
-            *count += 1;
-            *count
-        };
-        let (first, second) = (next(a), next(b));
-        text += &format!("  - r{a}:eth{first} -- r{b}:eth{second}\n");
-    }
-    text
-}
-
-prop_compose! {
-    fn topology()(nodes in prop::collection::btree_set(0_u8..12, 2..8))
-        (pairs in prop::collection::btree_set((0_usize..8, 0_usize..8), 0..8), nodes in Just(nodes))
-        -> (BTreeSet<u8>, BTreeMap<(u8, u8), ()>) {
-        let list: Vec<u8> = nodes.iter().copied().collect();
-        let links = pairs
-            .into_iter()
-            .map(|(a, b)| (list[a % list.len()], list[b % list.len()]))
-            .filter(|(a, b)| a < b)
-            .map(|pair| (pair, ()))
-            .collect();
-        (nodes, links)
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -580,8 +358,9 @@ proptest! {
     }
 
     #[test]
-    fn both_ends_of_a_link_point_at_each_other((nodes, links) in topology()) {
-        let blueprint = blueprint(&native(&lab_text(&nodes, &links)), Scope::System);
+    fn both_ends_of_a_direct_link_point_at_each_other((nodes, links) in topology()) {
+        let text = format!("transport: direct\n{}", lab_text(&nodes, &links));
+        let blueprint = blueprint(&native(&text), Scope::System);
         let ends: BTreeMap<_, _> = blueprint
             .nodes
             .iter()
@@ -608,7 +387,8 @@ proptest! {
         let after = blueprint_with(&native(&lab_text(&more, &links)), Scope::System, &observed);
         let plan = plan_up(&after, &observed, None).unwrap();
         for step in &plan.steps {
-            prop_assert!(["r100", "vnflab-random"].contains(&step.subject.name()), "{step:?}");
+            let concerned = ["r100", "vnflab-random", "random"];
+            prop_assert!(concerned.contains(&step.subject.name()), "{step:?}");
         }
     }
 

@@ -12,6 +12,7 @@ use std::process::Command;
 use vnflab_engine::driver::Driver;
 use vnflab_engine::driver::libvirt::LibvirtDriver;
 use vnflab_engine::ssh;
+use vnflab_engine::wire::AbsentWires;
 use vnflab_engine::workspace::Workspace;
 use vnflab_model::kind::Catalogue;
 use vnflab_model::observed::Scope;
@@ -117,7 +118,11 @@ fn require_nothing_to_do(ring: &Ring) -> Result<(), Error> {
 
 /// The floor of the lab as `up` would make it.
 fn floor(driver: LibvirtDriver, ring: &Ring) -> Result<Floor, Error> {
-    let workspace = Workspace::new(Box::new(driver), Catalogue::embedded());
+    let workspace = Workspace::new(
+        Box::new(driver),
+        Box::new(AbsentWires),
+        Catalogue::embedded(),
+    );
     workspace.driver().ensure_pools()?;
     let stand_in = workspace.stand_in(STAND_IN)?;
     let mut reading = workspace.read(&ring.folder);

@@ -9,6 +9,7 @@ use vnflab_engine::ssh;
 use vnflab_engine::workspace::{Reading, Survey, Workspace};
 use vnflab_model::blueprint::Blueprint;
 use vnflab_model::diagnostic::nearest;
+use vnflab_model::spec::Transport;
 
 /// A lab without mistakes, decided.
 pub(super) struct Decided {
@@ -47,6 +48,14 @@ pub(super) fn survey(
     if let (Some(lab), Some(address)) = (&mut reading.lab, variation.console_address) {
         lab.console_address = Some(address);
         lab.console_span = None;
+    }
+    let transport = match (variation.wire, variation.direct) {
+        (true, _) => Some(Transport::Wire),
+        (_, true) => Some(Transport::Direct),
+        (false, false) => None,
+    };
+    if let (Some(lab), Some(transport)) = (&mut reading.lab, transport) {
+        lab.override_transport(transport);
     }
     Ok(workspace.survey(reading, stand_in.as_ref())?)
 }

@@ -227,6 +227,8 @@ pub(crate) fn subject(subject: &Subject) -> String {
     match subject {
         Subject::Node(name) => name.clone(),
         Subject::Network(name) => format!("network {name}"),
+        Subject::Wire(_) => "wire".to_owned(),
+        Subject::Link(name) => format!("link {name}"),
     }
 }
 

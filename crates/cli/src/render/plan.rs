@@ -44,6 +44,10 @@ pub(super) struct StepJson<'a> {
     node: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     network: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wire: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<&'a str>,
     action: &'static str,
     reason: &'a str,
     after: &'a [usize],
@@ -51,16 +55,22 @@ pub(super) struct StepJson<'a> {
 
 impl<'a> StepJson<'a> {
     pub(super) fn new(step: &'a Step) -> Self {
-        let (node, network) = match &step.subject {
-            Subject::Node(name) => (Some(name.as_str()), None),
-            Subject::Network(name) => (None, Some(name.as_str())),
-        };
-        Self {
-            node,
-            network,
+        let mut json = Self {
+            node: None,
+            network: None,
+            wire: None,
+            link: None,
             action: step.action.word(),
             reason: &step.reason,
             after: &step.after,
-        }
+        };
+        let (place, name) = match &step.subject {
+            Subject::Node(name) => (&mut json.node, name),
+            Subject::Network(name) => (&mut json.network, name),
+            Subject::Wire(lab) => (&mut json.wire, lab),
+            Subject::Link(name) => (&mut json.link, name),
+        };
+        *place = Some(name.as_str());
+        json
     }
 }

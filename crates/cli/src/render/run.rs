@@ -131,7 +131,7 @@ fn touched_nodes(run: &CarriedOut) -> BTreeSet<&str> {
     subjects
         .filter_map(|subject| match subject {
             Subject::Node(name) => Some(name.as_str()),
-            Subject::Network(_) => None,
+            Subject::Network(_) | Subject::Wire(_) | Subject::Link(_) => None,
         })
         .collect()
 }

@@ -5,8 +5,10 @@
 use super::{DriverError, ObjectKind};
 use ipnet::Ipv4Net;
 use roxmltree::{Document, Node};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use vnflab_model::blueprint::{Lease, NetworkBlueprint};
+use std::ops::Range;
+use vnflab_model::blueprint::{Carrier, Lease, NetworkBlueprint};
 use vnflab_model::record::{NAMESPACE, NodeRecord, RecordError, network_from_xml};
 
 /// What a domain's or network's metadata say of its origin.
@@ -107,6 +109,79 @@ pub(crate) fn with_uuid(xml: &str, kind: ObjectKind, uuid: &str) -> Result<Strin
     };
     let (before, after) = (&xml[..replaced.start], &xml[replaced.end..]);
     Ok(format!("{before}<uuid>{uuid}</uuid>{after}"))
+}
+
+/// The carrier of each interface in a description of a domain, by MAC address.
+///
+/// # Errors
+///
+/// When it is not well-formed.
+pub fn interface_carriers(xml: &str) -> Result<BTreeMap<String, Carrier>, DriverError> {
+    let document = parse(xml, ObjectKind::Domain)?;
+    let nodes = document.descendants();
+    let interfaces = nodes.filter(|node| node.has_tag_name("interface"));
+    let carriers = interfaces.filter_map(|interface| {
+        let state = child(interface, "link").and_then(|link| link.attribute("state"));
+        let carrier = match state {
+            Some("down") => Carrier::Down,
+            _ => Carrier::Up,
+        };
+        let mac = child(interface, "mac")?.attribute("address")?;
+        Some((mac.to_owned(), carrier))
+    });
+    Ok(carriers.collect())
+}
+
+/// The interface with this MAC address in a description of a domain: where it stands, and how it
+/// reads with the carrier; `None` when there is none.
+///
+/// # Errors
+///
+/// When it is not well-formed.
+pub(crate) fn interface_with_carrier(
+    xml: &str,
+    mac: &str,
+    carrier: Carrier,
+) -> Result<Option<(Range<usize>, String)>, DriverError> {
+    let document = parse(xml, ObjectKind::Domain)?;
+    let has_mac = |interface: &Node<'_, '_>| {
+        child(*interface, "mac")
+            .and_then(|mac| mac.attribute("address"))
+            .is_some_and(|address| address.eq_ignore_ascii_case(mac))
+    };
+    let mut nodes = document.descendants();
+    let found = nodes.find(|node| node.has_tag_name("interface") && has_mac(node));
+    let (Some(interface), Some(mac)) = (found, found.and_then(|node| child(node, "mac"))) else {
+        return Ok(None);
+    };
+    let whole = interface.range();
+    let state = match carrier {
+        Carrier::Up => "up",
+        Carrier::Down => "down",
+    };
+    let link = format!("<link state='{state}'/>");
+    let old = child(interface, "link").map_or(mac.range().end..mac.range().end, |old| old.range());
+    let (before, after) = (&xml[whole.start..old.start], &xml[old.end..whole.end]);
+    Ok(Some((whole, format!("{before}{link}{after}"))))
+}
+
+/// The same description with another record of ours.
+///
+/// # Errors
+///
+/// When it is not well-formed or carries none.
+pub(crate) fn with_record(xml: &str, record: &NodeRecord) -> Result<String, DriverError> {
+    let document = parse(xml, ObjectKind::Domain)?;
+    let mut nodes = document.descendants();
+    let ours = nodes.find(|node| node.tag_name().namespace() == Some(NAMESPACE));
+    let Some(ours) = ours.map(|node| node.range()) else {
+        return Err(DriverError::Description {
+            kind: ObjectKind::Domain,
+            reason: "it has no record".to_owned(),
+        });
+    };
+    let (before, after) = (&xml[..ours.start], &xml[ours.end..]);
+    Ok(format!("{before}{}{after}", record.to_xml()))
 }
 
 /// What a network's description says.

@@ -193,6 +193,10 @@ pub enum Operation {
     Read,
     /// Change the leases of.
     Lease,
+    /// Change a carrier of.
+    Carrier,
+    /// Write the record of.
+    Record,
 }
 
 impl fmt::Display for Operation {
@@ -210,6 +214,8 @@ impl fmt::Display for Operation {
             Self::Write => "write",
             Self::Read => "read",
             Self::Lease => "change the leases of",
+            Self::Carrier => "change a carrier of",
+            Self::Record => "write the record of",
         })
     }
 }

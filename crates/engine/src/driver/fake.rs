@@ -1,15 +1,19 @@
-//! A driver in memory, for tests: complete, deterministic, and stricter than libvirt.
+//! A driver in memory, for tests: complete, deterministic, and stricter than libvirt. It has the
+//! wires of labs too.
 //!
 //! It keeps every invariant of [`super`], and beyond that refuses what a right plan never asks
-//! for: to start a VM whose disks or bridges are not there, or to take away a disk or a network
+//! for: to start a VM whose disks, bridges or wire are not there, or to take away a disk or a network
 //! that a running VM uses. So a wrong order shows.
 //!
 //! Changing calls are counted from 0, and one of them can be made to go wrong ([`Mishap`]): to
 //! fail, or to take the whole process with it before, in the middle of, or after its work. After
 //! a crash every call fails until [`FakeDriver::revive`].
 
+mod wires;
+
 use super::description::{
-    Ownership, domain_files, domain_ownership, network_facts, network_ownership, object_name,
+    Ownership, domain_files, domain_ownership, interface_carriers, interface_with_carrier,
+    network_facts, network_ownership, object_name, with_record,
 };
 use super::{
     DomainUsage, Driver, DriverError, Fault, ImageUser, ObjectKind, Operation, Overlay, Shutdown,
@@ -19,11 +23,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use vnflab_model::blueprint::{Accelerator, Lease, NetworkBlueprint};
+use vnflab_model::blueprint::{Accelerator, Carrier, Lease, NetworkBlueprint, WireBlueprint};
 use vnflab_model::observed::{
     DomainState, Host, Locality, NetworkState, Observed, ObservedDomain, ObservedNetwork,
     ObservedVolume, Scope, VolumeName,
 };
+use vnflab_model::record::NodeRecord;
 
 /// Where the fake's volumes are said to lie.
 pub const VOLUME_FOLDER: &str = "/fake/volumes";
@@ -73,8 +78,12 @@ struct World {
     networks: BTreeMap<String, FakeNetwork>,
     volumes: BTreeMap<String, FakeVolume>,
     images: BTreeMap<String, Vec<u8>>,
+    /// What is known of wires, by lab, whether or not they run.
+    wires: BTreeMap<String, WireBlueprint>,
+    running_wires: BTreeSet<String>,
     host_bridges: BTreeSet<String>,
     deaf: BTreeSet<String>,
+    starts: usize,
     calls: usize,
     mishap: Option<Mishap>,
     dead: bool,
@@ -94,6 +103,24 @@ impl FakeDomain {
     fn current_xml(&self) -> &str {
         let live = self.live_xml.as_deref();
         live.filter(|_| is_active(self.state)).unwrap_or(&self.xml)
+    }
+
+    /// Changes the description, first of what runs and then of what is defined.
+    fn describe_anew(
+        &mut self,
+        extent: Extent,
+        change: impl Fn(&str) -> Result<String, DriverError>,
+    ) -> Result<(), DriverError> {
+        let live = self.live_xml.as_deref().filter(|_| is_active(self.state));
+        let live = live.map(&change).transpose()?;
+        let runs = live.is_some();
+        if runs {
+            self.live_xml = live;
+        }
+        if extent == Extent::Whole {
+            self.xml = change(&self.xml)?;
+        }
+        Ok(())
     }
 }
 
@@ -195,6 +222,19 @@ impl FakeDriver {
             Some(FakeVolume::File(bytes)) => Some(bytes.clone()),
             _ => None,
         }
+    }
+
+    /// How often a VM was started.
+    pub fn starts(&self) -> usize {
+        self.world().starts
+    }
+
+    /// The carrier that each interface of a domain has now, by MAC address.
+    pub fn carriers(&self, name: &str) -> BTreeMap<String, Carrier> {
+        let world = self.world();
+        let xml = world.domains.get(name).map(FakeDomain::current_xml);
+        xml.and_then(|xml| interface_carriers(xml).ok())
+            .unwrap_or_default()
     }
 
     /// Everything that is not ours, in full: equal before and after, it was not touched.
@@ -342,6 +382,12 @@ impl World {
                 return Err(refused(Operation::Start, name, &format!("no {path}")));
             }
         }
+        if let Ownership::Ours(record) = domain_ownership(xml)
+            && let Some(interface) = self.unheard_interface(&record.blueprint)
+        {
+            let reason = format!("no end of a wire for {interface}");
+            return Err(refused(Operation::Start, name, &reason));
+        }
         for bridge in bridges_of(xml) {
             let served = self.networks.values().any(|network| {
                 network.state == NetworkState::Active && bridge_of(&network.xml) == Some(&bridge)
@@ -413,6 +459,7 @@ impl Driver for FakeDriver {
                         record,
                         state: domain.state,
                         process: None,
+                        carriers: interface_carriers(domain.current_xml())?,
                     }),
                     Ownership::Foreign | Ownership::Unreadable(_) => {
                         observed.foreign_domains.insert(name.clone());
@@ -491,6 +538,8 @@ impl Driver for FakeDriver {
             // libvirt starts a VM with its CPUs held, and then lets them go.
             let domain = world.existing_domain(name)?;
             domain.live_xml = Some(xml);
+            world.starts += 1;
+            let domain = world.existing_domain(name)?;
             domain.state = match extent {
                 Extent::Whole => DomainState::Running,
                 Extent::Half => DomainState::Paused,
@@ -552,6 +601,29 @@ impl Driver for FakeDriver {
                 world.domains.remove(name);
             }
             Ok(())
+        })
+    }
+
+    fn set_carrier(&self, name: &str, mac: &str, carrier: Carrier) -> Result<(), DriverError> {
+        self.change(|world, extent| {
+            world
+                .existing_domain(name)?
+                .describe_anew(extent, |xml| {
+                    match interface_with_carrier(xml, mac, carrier)? {
+                        Some((place, device)) => {
+                            let (before, after) = (&xml[..place.start], &xml[place.end..]);
+                            Ok(format!("{before}{device}{after}"))
+                        }
+                        None => Err(refused(Operation::Carrier, name, &format!("no {mac}"))),
+                    }
+                })
+        })
+    }
+
+    fn record_node(&self, record: &NodeRecord) -> Result<(), DriverError> {
+        self.change(|world, extent| {
+            let domain = world.existing_domain(&record.blueprint.domain())?;
+            domain.describe_anew(extent, |xml| with_record(xml, record))
         })
     }
 

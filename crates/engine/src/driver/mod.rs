@@ -20,8 +20,9 @@ pub use error::{DriverError, Fault, ObjectKind, Operation};
 
 use std::io::{Read, Write};
 use std::time::Duration;
-use vnflab_model::blueprint::Lease;
+use vnflab_model::blueprint::{Carrier, Lease};
 use vnflab_model::observed::{Host, Observed, Scope};
+use vnflab_model::record::NodeRecord;
 
 /// Name of the pool that holds our volumes.
 pub const VOLUME_POOL: &str = "vnflab";
@@ -101,6 +102,21 @@ pub trait Driver: Send + Sync {
     ///
     /// When it is not ours or runs.
     fn undefine_domain(&self, name: &str) -> Result<(), DriverError>;
+
+    /// Gives an interface a carrier or takes it away: at once where the domain runs, and for
+    /// every later start.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such domain or interface, or the domain is not ours.
+    fn set_carrier(&self, name: &str, mac: &str, carrier: Carrier) -> Result<(), DriverError>;
+
+    /// Writes a domain's record anew and leaves all else of it as it is.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such domain or it is not ours.
+    fn record_node(&self, record: &NodeRecord) -> Result<(), DriverError>;
 
     /// What a running domain uses; `None` when it does not run or does not exist.
     ///

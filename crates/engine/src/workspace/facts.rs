@@ -14,11 +14,11 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use vnflab_model::blueprint::{Attachment, NodeBlueprint};
+use vnflab_model::blueprint::{Attachment, NodeBlueprint, WireEnd};
 use vnflab_model::facts::{Facts, FileFact, ImageFact, ImageKey};
 use vnflab_model::kind::Kind;
 use vnflab_model::lab::{Lab, Node, StartupConfig};
-use vnflab_model::observed::{DomainState, Host, Locality, Observed};
+use vnflab_model::observed::{DomainState, Host, Locality, Observed, ObservedWire};
 use vnflab_model::resolve::stand_in;
 
 /// Largest configuration file in bytes: a hundred times that of a large router.
@@ -227,11 +227,28 @@ impl Sockets {
                 }
                 Attachment::Bridge { .. } => {}
             }
+            if let Some(end) = node.wire_end(nic) {
+                self.udp.insert(end, wire_of(&node.lab));
+            }
+        }
+    }
+
+    fn add_wire(&mut self, lab: &str, wire: &ObservedWire) {
+        let ends = wire
+            .config()
+            .into_iter()
+            .flat_map(|wire| wire.ends.values());
+        for WireEnd::Tunnel { local, .. } in ends {
+            self.udp.insert(*local, wire_of(lab));
         }
     }
 }
 
-/// Sockets of the lab's VMs that run: QEMU holds them now.
+fn wire_of(lab: &str) -> String {
+    format!("the wire of lab `{lab}`")
+}
+
+/// Sockets of the lab's VMs that run, which QEMU holds now, and those of its wire.
 fn own_sockets(lab: &str, observed: &Observed) -> Sockets {
     let mut sockets = Sockets::default();
     for domain in observed.of_lab(lab) {
@@ -239,15 +256,26 @@ fn own_sockets(lab: &str, observed: &Observed) -> Sockets {
             sockets.add(&domain.record.blueprint);
         }
     }
+    for (of, wire) in &observed.wires {
+        if of == lab {
+            sockets.add_wire(of, wire);
+        }
+    }
     sockets
 }
 
-/// Sockets of other labs' VMs, running or not: a VM that is off wants them back.
+/// Sockets of other labs' VMs, running or not: a VM that is off wants them back. Those of their
+/// wires too.
 fn sockets_of_other_labs(lab: &str, observed: &Observed) -> Sockets {
     let mut sockets = Sockets::default();
     for domain in &observed.domains {
         if domain.record.blueprint.lab != lab {
             sockets.add(&domain.record.blueprint);
+        }
+    }
+    for (of, wire) in &observed.wires {
+        if of != lab {
+            sockets.add_wire(of, wire);
         }
     }
     sockets

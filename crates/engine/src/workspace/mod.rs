@@ -1,4 +1,4 @@
-//! A connection with everything that can be done to labs on it: what the command is built on.
+//! A connection, and the wires beside it, with everything that can be done to labs on them: what the command is built on.
 //!
 //! # Theory of operation
 //!
@@ -20,6 +20,7 @@ use crate::driver::{Driver, DriverError};
 use crate::executor::{self, Event, Outcome};
 use crate::load;
 use crate::performer::{PerformError, Performer};
+use crate::wire::{WireError, Wires};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -35,9 +36,10 @@ use vnflab_model::plan::Plan;
 use vnflab_model::resolve;
 use vnflab_model::span::Sources;
 
-/// A connection and the kinds that are known.
+/// A connection, the wires of its labs, and the kinds that are known.
 pub struct Workspace {
     driver: Box<dyn Driver>,
+    wires: Box<dyn Wires>,
     catalogue: Catalogue,
 }
 
@@ -83,6 +85,9 @@ pub enum WorkspaceError {
     /// libvirt does not do what was asked.
     #[error(transparent)]
     Driver(#[from] DriverError),
+    /// The wires cannot be looked at.
+    #[error(transparent)]
+    Wire(#[from] WireError),
     /// The lab does not fit.
     #[error("the lab does not fit: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Allocate(Vec<AllocateError>),
@@ -93,13 +98,22 @@ pub enum WorkspaceError {
 
 impl Workspace {
     /// Works on a driver, be it libvirt or the fake.
-    pub fn new(driver: Box<dyn Driver>, catalogue: Catalogue) -> Self {
-        Self { driver, catalogue }
+    pub fn new(driver: Box<dyn Driver>, wires: Box<dyn Wires>, catalogue: Catalogue) -> Self {
+        Self {
+            driver,
+            wires,
+            catalogue,
+        }
     }
 
     /// The driver, for what concerns no lab.
     pub fn driver(&self) -> &dyn Driver {
         self.driver.as_ref()
+    }
+
+    /// The wires.
+    pub fn wires(&self) -> &dyn Wires {
+        self.wires.as_ref()
     }
 
     /// The kinds.
@@ -123,13 +137,15 @@ impl Workspace {
             .ok_or_else(|| WorkspaceError::StandIn(name.to_owned()))
     }
 
-    /// What exists on the connection.
+    /// What exists on the connection, and the wires.
     ///
     /// # Errors
     ///
-    /// When libvirt does not answer.
+    /// When libvirt does not answer, or the wires cannot be looked at.
     pub fn observe(&self) -> Result<Observed, WorkspaceError> {
-        Ok(self.driver.observe()?)
+        let mut observed = self.driver.observe()?;
+        observed.wires = self.wires.observe()?;
+        Ok(observed)
     }
 
     /// Observes, and looks at everything that the lab names. Where a stand-in is given, it takes
@@ -144,7 +160,7 @@ impl Workspace {
         stand_in: Option<&Arc<Kind>>,
     ) -> Result<Survey, WorkspaceError> {
         let host = self.driver.host()?;
-        let observed = self.driver.observe()?;
+        let observed = self.observe()?;
         let facts = facts::gather(self.driver(), reading, &host, &observed, stand_in)?;
         Ok(Survey {
             host,
@@ -209,9 +225,9 @@ impl Workspace {
                 if !plan.is_empty() {
                     self.driver.ensure_pools()?;
                 }
-                Performer::with_blueprint(self.driver(), blueprint)
+                Performer::with_blueprint(self.driver(), self.wires(), blueprint)
             }
-            None => Performer::without_blueprint(self.driver()),
+            None => Performer::without_blueprint(self.driver(), self.wires()),
         };
         Ok(executor::execute(
             plan, &performer, workers, cancel, on_event,

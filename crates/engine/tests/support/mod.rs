@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use vnflab_model::blueprint::{
-    Accelerator, Attachment, Blueprint, Carrier, Console, Drive, DriveContent, Forward, Lease,
-    MachineBlueprint, MediaContent, MediaNaming, NetworkBlueprint, Nic, NicRole, NodeBlueprint,
-    ReadyBlueprint,
+    Accelerator, Attachment, Blueprint, Carrier, Console, Drive, DriveContent, Forward, Junction,
+    JunctionKind, JunctionState, Lease, MachineBlueprint, MediaContent, MediaNaming,
+    NetworkBlueprint, Nic, NicRole, NodeBlueprint, ReadyBlueprint, WireBlueprint, WireEnd,
 };
 use vnflab_model::kind::{Bus, Firmware, Machine, NicModel, Video};
 use vnflab_model::observed::VolumeName;
 
-/// What a test lab shall be. Its nodes stand in a ring of tunnels.
+/// What a test lab shall be. Its nodes stand in a ring: of tunnels, or on a wire.
 #[derive(Debug, Clone)]
 pub(crate) struct TestLab {
     pub(crate) name: String,
@@ -25,6 +25,18 @@ pub(crate) struct TestLab {
     pub(crate) image: (String, String),
     /// Second number of the loopback addresses.
     pub(crate) loopback: u8,
+    /// How frames travel from node to node.
+    pub(crate) ring: Ring,
+}
+
+/// How frames travel from node to node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ring {
+    /// From QEMU to QEMU.
+    Direct,
+    /// Through the lab's wire: the second interface of each is linked to the first of the node
+    /// that stands so many places further on.
+    Wire(usize),
 }
 
 /// What a test node shall be.
@@ -59,15 +71,17 @@ impl TestLab {
             console_folder: "/fake/consoles".to_owned(),
             image: ("/fake/images/base.qcow2".to_owned(), "qcow2".to_owned()),
             loopback: 201,
+            ring: Ring::Direct,
         }
     }
 
     pub(crate) fn blueprint(&self) -> Blueprint {
         let mut media = BTreeMap::new();
-        let nodes = (0..self.nodes.len())
+        let nodes: Vec<NodeBlueprint> = (0..self.nodes.len())
             .map(|index| self.node(index, &mut media))
             .collect();
         Blueprint {
+            wire: self.wire(&nodes),
             lab: self.name.clone(),
             source: format!("/labs/{}.yaml", self.name),
             networks: self
@@ -78,6 +92,33 @@ impl TestLab {
             nodes,
             media,
         }
+    }
+
+    fn wire(&self, nodes: &[NodeBlueprint]) -> Option<WireBlueprint> {
+        let Ring::Wire(_) = self.ring else {
+            return None;
+        };
+        let mut wire = WireBlueprint::new(&self.name, 1);
+        for node in nodes {
+            for nic in node.data_nics() {
+                let Attachment::Tunnel { local, remote } = nic.attachment else {
+                    continue;
+                };
+                let (local, remote) = (remote, local);
+                let end = WireEnd::Tunnel { local, remote };
+                wire.ends.insert(node.end_name(nic), end);
+            }
+            if let Some(peer) = node.data_nics().nth(1).and_then(|nic| nic.peer.clone()) {
+                let members = vec![format!("{}:eth2", node.node), peer];
+                let junction = Junction {
+                    kind: JunctionKind::Link,
+                    members: members.clone(),
+                    state: JunctionState::Up,
+                };
+                wire.junctions.insert(members.join("--"), junction);
+            }
+        }
+        (!wire.ends.is_empty()).then_some(wire)
     }
 
     fn bridge(&self) -> String {
@@ -131,7 +172,8 @@ impl TestLab {
                 content: DriveContent::Media {
                     volume: day0.clone(),
                     // As good as a digest here: it changes with the content.
-                    digest: test_node.configuration.clone(),
+                    digest: format!("{} {:?}", test_node.configuration, self.ring),
+                    digest_without_links: Some(test_node.configuration.clone()),
                 },
             },
         ];
@@ -208,9 +250,28 @@ impl TestLab {
         }
         let end = |node: usize, port| SocketAddr::new(self.address(node).into(), port);
         let tunnel = |local, remote| Attachment::Tunnel { local, remote };
+        let mac_of = |nic| mac(self.loopback, index, nic);
+        if let Ring::Wire(step) = self.ring {
+            let further = |places: usize| (index + places) % count;
+            let peers = [(1, further(count - step % count), 2), (2, further(step), 1)];
+            for (nic_index, peer, peer_nic) in peers {
+                let name = format!("eth{nic_index}");
+                let port = u16::from(nic_index);
+                let attachment = tunnel(end(index, 10000 + port), end(index, 20000 + port));
+                let role = NicRole::Data {
+                    index: u32::from(nic_index),
+                };
+                let linked = step > 0;
+                nics.push(Nic {
+                    carrier: if linked { Carrier::Up } else { Carrier::Down },
+                    peer: linked.then(|| format!("{}:eth{peer_nic}", self.nodes[peer].name)),
+                    ..nic(role, &name, mac_of(nic_index), attachment)
+                });
+            }
+            return nics;
+        }
         let next = tunnel(end(index, 10001), end((index + 1) % count, 10002));
         let last = tunnel(end(index, 10002), end((index + count - 1) % count, 10001));
-        let mac_of = |nic| mac(self.loopback, index, nic);
         nics.push(nic(NicRole::Data { index: 1 }, "eth1", mac_of(1), next));
         nics.push(nic(NicRole::Data { index: 2 }, "eth2", mac_of(2), last));
         nics

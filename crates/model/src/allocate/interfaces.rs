@@ -3,11 +3,12 @@
 use super::listener::Listeners;
 use super::management::{LabManagement, NodeManagement};
 use super::{AllocateError, Request, TUNNEL_PORT};
-use crate::blueprint::{Attachment, Carrier, Nic, NicRole};
+use crate::blueprint::{Attachment, Carrier, Nic, NicRole, wire_end};
 use crate::hash;
 use crate::kind::{Dialect, MediaForm};
-use crate::lab::{End, FixedTunnel, Lab, Node};
+use crate::lab::{End, FixedTunnel, Interface, Lab, Node};
 use crate::mac::MacAddress;
+use crate::spec::{Transport, TunnelSpec};
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -67,9 +68,14 @@ pub(super) fn allocate(
             let mac = interface
                 .mac
                 .unwrap_or_else(|| macs.derive(lab, node, interface.index));
-            let local = tunnel_end(own, interface.index, interface.tunnel);
             let peer = peers.get(&end).copied();
-            let remote = remote(lab, addresses, local, peer, interface.tunnel);
+            let transport = peer.map_or(lab.transport, |(_, transport)| transport);
+            let peer = peer.map(|(peer, _)| peer);
+            let local = tunnel_end(own, interface.index, fixed(interface, transport));
+            let remote = match transport {
+                Transport::Wire => wire_end(own, interface.index),
+                Transport::Direct => remote(lab, addresses, local, peer, interface.tunnel),
+            };
             let given = interface.addresses.iter().copied();
             let numbered = link_addresses.get(&end).copied().map(IpNet::V4);
             nics.push(Nic {
@@ -82,9 +88,7 @@ pub(super) fn allocate(
                 } else {
                     Carrier::Down
                 },
-                peer: peer.map(|peer| {
-                    format!("{}:{}", lab.nodes[peer.node].name, lab.interface(peer).name)
-                }),
+                peer: peer.map(|peer| lab.end_name(peer)),
                 addresses: given
                     .chain(numbered)
                     .map(|address| address.to_string())
@@ -180,12 +184,23 @@ fn remote(
     }
 }
 
-fn peers(lab: &Lab) -> BTreeMap<End, End> {
+/// The ports that a lab fixes for an interface, as far as the wire can keep them: the port that
+/// says "not connected" belongs to any number of interfaces, so no frames can be told apart there.
+fn fixed(interface: &Interface, transport: Transport) -> Option<FixedTunnel> {
+    let idle = |fixed: &FixedTunnel| fixed.local_port == TunnelSpec::IDLE_LOCAL_PORT;
+    match transport {
+        Transport::Wire => interface.tunnel.filter(|fixed| !idle(fixed)),
+        Transport::Direct => interface.tunnel,
+    }
+}
+
+/// What each end is linked to, and how frames get there.
+fn peers(lab: &Lab) -> BTreeMap<End, (End, Transport)> {
     lab.links
         .iter()
         .flat_map(|link| {
             let [a, b] = link.ends;
-            [(a, b), (b, a)]
+            [(a, (b, link.transport)), (b, (a, link.transport))]
         })
         .collect()
 }

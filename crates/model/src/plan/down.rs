@@ -40,6 +40,13 @@ pub fn plan_down(lab: &str, observed: &Observed, disks: Disks) -> Plan {
         off.extend(after.into_iter().map(|step| (domain, step)));
         undefined.insert(node, undefine);
     }
+    if observed.wires.contains_key(lab) {
+        let after: Vec<StepId> = off.iter().map(|(_, step)| *step).collect();
+        let action = Action::StopWire {
+            lab: lab.to_owned(),
+        };
+        plan.push(&Subject::Wire(lab.to_owned()), action, reason, &after);
+    }
     // Networks take longest, so they come first among what can be done at the same time.
     for network in observed
         .networks

@@ -2,30 +2,33 @@
 
 use super::{Action, Plan, PlanError, StepId, Subject};
 use crate::blueprint::Attachment;
-use crate::observed::{DomainState, NetworkState, Observed, ObservedDomain};
+use crate::observed::{DomainState, NetworkState, Observed, ObservedDomain, ObservedWire};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What has to be done so that the nodes run, with the networks under them. They must exist;
-/// `up` makes them.
+/// What has to be done so that the nodes run, with the networks and the wire under them. They
+/// must exist; `up` makes them.
 ///
 /// # Errors
 ///
-/// Every name that no node of the lab has.
+/// Every name that no node of the lab has; a wire of which nothing is left.
 pub fn plan_start(
     lab: &str,
     observed: &Observed,
     nodes: &BTreeSet<String>,
 ) -> Result<Plan, Vec<PlanError>> {
     let mut plan = Plan::default();
+    let domains = named(lab, observed, nodes)?;
     let mut networks = Networks::new(observed);
-    for domain in named(lab, observed, nodes)? {
+    let wire = start_wire(lab, observed, &domains, &mut plan)?;
+    for domain in domains {
         let name = domain.name.clone();
         let action = match domain.state {
             DomainState::Running => continue,
             DomainState::Paused => Action::ResumeDomain { domain: name },
             DomainState::Off | DomainState::Crashed => Action::StartDomain { domain: name },
         };
-        let ready = networks.start_under(domain, &mut plan);
+        let mut ready = networks.start_under(domain, &mut plan);
+        ready.extend(wire);
         plan.push(&subject(domain), action, "asked for", &ready);
     }
     Ok(plan)
@@ -56,7 +59,7 @@ pub fn plan_stop(
 ///
 /// # Errors
 ///
-/// Every name that no node of the lab has.
+/// Every name that no node of the lab has; a wire of which nothing is left.
 pub fn plan_restart(
     lab: &str,
     observed: &Observed,
@@ -64,9 +67,12 @@ pub fn plan_restart(
     how: Stop,
 ) -> Result<Plan, Vec<PlanError>> {
     let mut plan = Plan::default();
+    let domains = named(lab, observed, nodes)?;
     let mut networks = Networks::new(observed);
-    for domain in named(lab, observed, nodes)? {
+    let wire = start_wire(lab, observed, &domains, &mut plan)?;
+    for domain in domains {
         let mut after = networks.start_under(domain, &mut plan);
+        after.extend(wire);
         if domain.state != DomainState::Off {
             after.push(push_stop(&mut plan, domain, how));
         }
@@ -130,6 +136,32 @@ impl<'a> Networks<'a> {
             steps.push(*step);
         }
         steps
+    }
+}
+
+/// Starts the wire where a node needs it and it does not run; returns the step.
+fn start_wire(
+    lab: &str,
+    observed: &Observed,
+    domains: &[&ObservedDomain],
+    plan: &mut Plan,
+) -> Result<Option<StepId>, Vec<PlanError>> {
+    let is_on_wire = |domain: &&ObservedDomain| {
+        let node = &domain.record.blueprint;
+        node.nics.iter().any(|nic| node.wire_end(nic).is_some())
+    };
+    if !domains.iter().any(is_on_wire) {
+        return Ok(None);
+    }
+    match observed.wires.get(lab) {
+        Some(ObservedWire::Running { .. }) => Ok(None),
+        Some(ObservedWire::Stopped) => {
+            let subject = Subject::Wire(lab.to_owned());
+            let lab = lab.to_owned();
+            let action = Action::StartWire { lab, wire: None };
+            Ok(Some(plan.push(&subject, action, "does not run", &[])))
+        }
+        None => Err(vec![PlanError::NoWire(lab.to_owned())]),
     }
 }
 

@@ -4,9 +4,11 @@ mod changes;
 mod networks;
 mod node;
 mod volumes;
+mod wire;
 
 use self::networks::{Networks, network_conflicts, plan_networks, remove_networks};
-use self::node::plan_node;
+use self::node::{World, adapt, plan_node};
+use self::wire::WirePlan;
 use super::{Action, Plan, StepId, Subject};
 use crate::blueprint::{Blueprint, Drive, NodeBlueprint};
 use crate::observed::{Observed, ObservedDomain, ObservedNetwork, ObservedVolume};
@@ -27,6 +29,9 @@ pub enum PlanError {
     /// Some nodes were asked for, and a network has to be made anew, which concerns all of them.
     #[error("the management network `{0}` changes: run `up` without naming nodes")]
     NetworkChanges(String),
+    /// Nodes cannot start without their wire, and only the lab's file says what it was.
+    #[error("nothing is left of the wire of lab `{0}`: run `up`")]
+    NoWire(String),
     /// A network has to be made anew while VMs of another lab are on its bridge.
     #[error("the management network `{network}` changes, and VMs of lab `{lab}` are on it")]
     NetworkInUse {
@@ -40,7 +45,7 @@ pub enum PlanError {
 /// What has to be done so that the lab is as the blueprint says.
 ///
 /// With a selection, only those nodes are looked at, and nothing else is removed or loses its
-/// power. A node that differs from its blueprint is made anew; its disk is kept unless it is to
+/// power; the wire is set up as a whole all the same. A node that differs from its blueprint is made anew; its disk is kept unless it is to
 /// lie on another image, or on one of another size. A network that the lab no longer wants stays while VMs of another lab
 /// are on it.
 ///
@@ -69,9 +74,24 @@ pub fn plan_up(
         remove_networks(&mut plan, &mut networks, blueprint, observed, &seen, &freed);
     }
     plan_networks(&mut plan, &mut networks, blueprint, &seen, &freed);
+    let wire = WirePlan::begin(&mut plan, blueprint, observed);
+    let world = World {
+        source: &blueprint.source,
+        seen: &seen,
+        networks: &networks,
+    };
     let selected = |name: &str| selection.is_none_or(|names| names.contains(name));
-    for node in blueprint.nodes.iter().filter(|node| selected(&node.node)) {
-        plan_node(&mut plan, node, &seen, &networks);
+    for node in &blueprint.nodes {
+        if selected(&node.node) {
+            plan_node(&mut plan, node, &world, &wire);
+        } else if let Some(domain) = seen.domains.get(node.node.as_str()) {
+            // The wire is one for all nodes.
+            adapt(&mut plan, node, domain, &world);
+        }
+    }
+    wire.finish(&mut plan);
+    if selection.is_none() {
+        wire.stop(&mut plan);
     }
     Ok(plan)
 }

@@ -85,6 +85,10 @@ pub(super) fn resolve(
         if let ([Some(left), Some(right)], true) = (ends, free) {
             resolved.links.push(Link {
                 ends: [left, right],
+                transport: link
+                    .transport
+                    .as_ref()
+                    .map_or(spec.transport, |transport| transport.value),
                 span: link.span,
             });
             resolved.written.push(position);

@@ -70,6 +70,7 @@ pub fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnosti
         name_span: spec.name.span,
         nodes,
         links,
+        transport: spec.transport,
         management,
         loopback_pool,
         link_pool,

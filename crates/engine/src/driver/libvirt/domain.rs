@@ -3,7 +3,8 @@
 use super::fault::refused;
 use super::{LibvirtDriver, found};
 use crate::driver::description::{
-    Ownership, domain_ownership, metadata_ownership, object_name, with_uuid,
+    Ownership, domain_ownership, interface_carriers, interface_with_carrier, metadata_ownership,
+    object_name, with_uuid,
 };
 use crate::driver::{DomainUsage, DriverError, ObjectKind, Operation, Shutdown};
 use crate::host;
@@ -14,8 +15,9 @@ use virt::domain::{
 };
 use virt::error::ErrorNumber;
 use virt::sys;
+use vnflab_model::blueprint::Carrier;
 use vnflab_model::observed::{DomainState, Locality, Observed, ObservedDomain};
-use vnflab_model::record::{NAMESPACE, NodeRecord};
+use vnflab_model::record::{NAMESPACE, NodeRecord, PREFIX};
 
 const KIND: ObjectKind = ObjectKind::Domain;
 
@@ -35,8 +37,15 @@ impl LibvirtDriver {
     pub(super) fn observe_domains(&self, observed: &mut Observed) -> Result<(), DriverError> {
         for domain in self.domains()? {
             let Ok(name) = domain.name() else { continue };
-            match ownership(&domain, &name)? {
-                Some(Ownership::Ours(record)) => {
+            // A running domain may be defined anew; what runs is what counts, and what is on disk
+            // where nothing runs. That is the current state, flag 0.
+            let xml = match domain.xml_desc(0) {
+                Ok(xml) => xml,
+                Err(error) if super::is_absent(&error) => continue,
+                Err(error) => return Err(refused(Operation::Look, &name, &error)),
+            };
+            match domain_ownership(&xml) {
+                Ownership::Ours(record) => {
                     let Some(state) = state(&domain) else {
                         continue;
                     };
@@ -49,12 +58,12 @@ impl LibvirtDriver {
                         record,
                         state,
                         process,
+                        carriers: interface_carriers(&xml)?,
                     });
                 }
-                Some(Ownership::Foreign | Ownership::Unreadable(_)) => {
+                Ownership::Foreign | Ownership::Unreadable(_) => {
                     observed.foreign_domains.insert(name);
                 }
-                None => {}
             }
         }
         observed
@@ -199,6 +208,54 @@ impl LibvirtDriver {
         Ok(())
     }
 
+    pub(super) fn set_own_carrier(
+        &self,
+        name: &str,
+        mac: &str,
+        carrier: Carrier,
+    ) -> Result<(), DriverError> {
+        let domain = self.existing_domain(name)?;
+        let failed = |error: virt::error::Error| refused(Operation::Carrier, name, &error);
+        // What runs and what is defined each have a description of the device of their own.
+        let defined = (sys::VIR_DOMAIN_XML_INACTIVE, sys::VIR_DOMAIN_AFFECT_CONFIG);
+        let runs = is_active(&domain).then_some((0, sys::VIR_DOMAIN_AFFECT_LIVE));
+        for (look, change) in runs.into_iter().chain([defined]) {
+            let xml = domain.xml_desc(look).map_err(failed)?;
+            let Some((_, device)) = interface_with_carrier(&xml, mac, carrier)? else {
+                return Err(DriverError::Description {
+                    kind: KIND,
+                    reason: format!("`{name}` has no interface {mac}"),
+                });
+            };
+            match domain.update_device_flags(&device, change) {
+                Ok(()) => {}
+                // It went off by itself in between; what is defined holds for its next start.
+                Err(_) if change == sys::VIR_DOMAIN_AFFECT_LIVE && !is_active(&domain) => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn record_own_domain(&self, record: &NodeRecord) -> Result<(), DriverError> {
+        let name = record.blueprint.domain();
+        let domain = self.existing_domain(&name)?;
+        let kind = sys::VIR_DOMAIN_METADATA_ELEMENT as i32;
+        let write = |flags| {
+            let xml = record.to_bare_xml();
+            domain.set_metadata(kind, Some(&xml), Some(PREFIX), Some(NAMESPACE), flags)
+        };
+        if is_active(&domain) {
+            match write(sys::VIR_DOMAIN_AFFECT_LIVE) {
+                Ok(()) => {}
+                Err(_) if !is_active(&domain) => {}
+                Err(error) => return Err(refused(Operation::Record, &name, &error)),
+            }
+        }
+        write(sys::VIR_DOMAIN_AFFECT_CONFIG)
+            .map_err(|error| refused(Operation::Record, &name, &error))
+    }
+
     /// The console's log goes with its domain; the next start would empty it anyway. One that
     /// cannot be removed is no reason to fail, and on another host it stays.
     fn remove_console_log(&self, record: &NodeRecord) {
@@ -260,8 +317,6 @@ fn remove_log(path: &Path) {
 /// Whose domain it is; `None` when it vanished in the meantime.
 fn ownership(domain: &Domain, name: &str) -> Result<Option<Ownership<NodeRecord>>, DriverError> {
     let kind = sys::VIR_DOMAIN_METADATA_ELEMENT as i32;
-    // A running domain may be defined anew; what runs is what counts, and what is on disk where
-    // nothing runs. That is the current state, flag 0.
     match domain.metadata(kind, Some(NAMESPACE), 0) {
         Ok(element) => Ok(Some(metadata_ownership(&element))),
         Err(error) if is(&error, ErrorNumber::NoDomainMetadata) => Ok(Some(Ownership::Foreign)),

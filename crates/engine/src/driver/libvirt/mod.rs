@@ -27,8 +27,9 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::time::Duration;
 use virt::connect::Connect;
-use vnflab_model::blueprint::{Accelerator, Lease};
+use vnflab_model::blueprint::{Accelerator, Carrier, Lease};
 use vnflab_model::observed::{Host, Locality, Observed, Scope};
+use vnflab_model::record::NodeRecord;
 
 /// A connection to libvirt.
 pub struct LibvirtDriver {
@@ -199,6 +200,14 @@ impl Driver for LibvirtDriver {
 
     fn undefine_domain(&self, name: &str) -> Result<(), DriverError> {
         self.undefine_own_domain(name)
+    }
+
+    fn set_carrier(&self, name: &str, mac: &str, carrier: Carrier) -> Result<(), DriverError> {
+        self.set_own_carrier(name, mac, carrier)
+    }
+
+    fn record_node(&self, record: &NodeRecord) -> Result<(), DriverError> {
+        self.record_own_domain(record)
     }
 
     fn domain_usage(&self, name: &str) -> Result<Option<DomainUsage>, DriverError> {

@@ -1,7 +1,7 @@
 //! Every key of the native format.
 
 use crate::format::key::{Form, Key, Table};
-use crate::spec::ManagementMode;
+use crate::spec::{ManagementMode, Transport};
 
 macro_rules! keys {
     ($($name:ident = $key:literal, $form:expr, $example:literal, $doc:literal;)*) => {
@@ -20,6 +20,8 @@ keys! {
         "The nodes by name. A node that only needs the defaults can be left empty.";
     LINKS = "links", Form::Links(&LINK), "[\"r1:eth1 -- r2:eth1\"]",
         "The links: `r1:eth1 -- r2:eth1`, or a mapping with `endpoints`. Interfaces go by the vendor's names (`Gi2`, `Ethernet1`) or by `eth1`, `eth2` and so on, which are the data interfaces in order.";
+    TRANSPORT = "transport", Form::Words(Transport::WORDS), "wire",
+        "`wire`: frames pass through the lab's wire, a process of its own in which every link can be seen, changed and cut while it runs; every interface can be linked anew without its VM noticing. `direct`: from QEMU to QEMU, with nothing in between. `wire` by default.";
     MGMT = "mgmt", Form::Table(&MANAGEMENT), "{mode: user}",
         "How the nodes are managed.";
     ADDRESSING = "addressing", Form::Table(&POOLS), "{loopbacks: 10.255.0.0/16}",
@@ -63,6 +65,8 @@ keys! {
         "The two ends: `NODE:INTERFACE` each, or mappings.";
     MTU = "mtu", Form::Integer { least: 68, most: 9216 }, "9000",
         "Largest packet on the link in bytes, without the Ethernet header.";
+    LINK_TRANSPORT = "transport", Form::Words(Transport::WORDS), "direct",
+        "How this link's frames travel, where it is not the lab's way.";
     LINK_IPV4 = "ipv4", Form::Pair(&Form::InterfaceAddress), "[10.0.0.0/31, 10.0.0.1/31]",
         "IPv4 addresses of the two ends.";
     LINK_IPV6 = "ipv6", Form::Pair(&Form::InterfaceAddress), "[\"2001:db8::/127\", \"2001:db8::1/127\"]",
@@ -126,6 +130,7 @@ pub(crate) static LAB: Table = Table {
         &KINDS,
         &NODES,
         &LINKS,
+        &TRANSPORT,
         &MGMT,
         &ADDRESSING,
         &CONSOLE_OF_LAB,
@@ -206,7 +211,7 @@ pub(super) static CONFIG: Table = Table {
 
 pub(super) static LINK: Table = Table {
     title: "a link",
-    keys: &[&ENDPOINTS, &MTU, &LINK_IPV4, &LINK_IPV6],
+    keys: &[&ENDPOINTS, &MTU, &LINK_TRANSPORT, &LINK_IPV4, &LINK_IPV6],
     required: &[&ENDPOINTS],
     hints: &[("type", NOT_OURS), ("vars", NOT_OURS), ("labels", NOT_OURS)],
 };

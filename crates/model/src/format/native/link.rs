@@ -55,6 +55,7 @@ fn short(node: &Node, text: &str, found: &mut Diagnostics) -> Option<LinkSpec> {
     };
     Some(LinkSpec {
         ends: [left, right],
+        transport: None,
         mtu: None,
         span: node.span,
     })
@@ -95,6 +96,7 @@ fn end(node: &Node, at: usize, text: &str, found: &mut Diagnostics) -> Option<En
 fn long(node: &Node, found: &mut Diagnostics) -> Option<LinkSpec> {
     let fields = Fields::read(node, node.span, &key::LINK, Schema::Core, found)?;
     let mtu = fields.integer(&key::MTU, found);
+    let transport = super::transport(&fields, &key::LINK_TRANSPORT, found);
     let mut addresses = [Vec::new(), Vec::new()];
     for key in [&key::LINK_IPV4, &key::LINK_IPV6] {
         pair(&fields, key, &mut addresses, found);
@@ -121,6 +123,7 @@ fn long(node: &Node, found: &mut Diagnostics) -> Option<LinkSpec> {
     right.addresses.extend(of_right);
     Some(LinkSpec {
         ends: [left, right],
+        transport,
         mtu,
         span: endpoints.span,
     })

@@ -18,7 +18,7 @@ use crate::resolve::unknown_kind;
 use crate::span::{Sources, Span, Spanned};
 use crate::spec::{
     AddressingSpec, ImageSpec, LabSpec, LinkSpec, ManagementMode, ManagementSpec, NodeSpec,
-    StartupConfigSpec,
+    StartupConfigSpec, Transport,
 };
 use crate::yaml::scalar::Schema;
 use crate::yaml::{self, Entry, Node, Value};
@@ -149,6 +149,8 @@ impl Reader<'_> {
             name: name.unwrap_or_else(|| Spanned::new(default_name(input, file), place)),
             nodes,
             links,
+            transport: transport(&top, &key::TRANSPORT, &mut self.found)
+                .map_or(Transport::Wire, |transport| transport.value),
             management: self.management(&top),
             addressing: self.addressing(&top),
             console_address: top
@@ -358,6 +360,15 @@ impl Reader<'_> {
             links: fields.ipv4_net(&key::LINK_POOL, found),
         }
     }
+}
+
+fn transport(
+    fields: &Fields<'_>,
+    key: &'static Key,
+    found: &mut Diagnostics,
+) -> Option<Spanned<Transport>> {
+    let word = fields.word(key, found)?;
+    Some(word.map(|position| Transport::ALL[position]))
 }
 
 /// A configuration is inline if it has more than one line, else it is a path.

@@ -17,7 +17,7 @@ use crate::kind::{Catalogue, Kind, MediaForm};
 use crate::span::{Sources, Span, Spanned};
 use crate::spec::{
     AddressingSpec, ImageSpec, LabSpec, ManagementMode, ManagementSpec, NodeSpec,
-    StartupConfigSpec, TunnelSpec,
+    StartupConfigSpec, Transport, TunnelSpec,
 };
 use crate::yaml::scalar::Schema;
 use crate::yaml::{self, Node, Value};
@@ -91,6 +91,8 @@ fn read(sources: &Sources, input: &Input, catalogue: &Catalogue) -> (Option<LabS
         name: Spanned::new(name_from(&input.folder_name), place),
         nodes,
         links,
+        // The origin joined QEMU to QEMU.
+        transport: Transport::Direct,
         management: ManagementSpec {
             mode: Some(Spanned::new(ManagementMode::Route, place)),
             bridge: None,

@@ -44,6 +44,7 @@ pub(super) fn links(
                 done.insert(peer);
                 links.push(LinkSpec {
                     ends: [own, peer].map(|place| pairing.end(place, catalogue)),
+                    transport: None,
                     mtu: None,
                     span: spec.remote_port.span,
                 });

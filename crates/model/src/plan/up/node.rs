@@ -1,78 +1,81 @@
-//! One node: made, made anew, started, or left alone.
+//! One node: made, made anew, started, adapted while it runs, or left alone.
 
 use super::Seen;
-use super::changes::changes;
+use super::changes::{changes, link_changes, settled};
 use super::networks::Networks;
 use super::volumes::{is_complete, plan_volumes};
-use crate::blueprint::{Attachment, Drive, DriveContent, NodeBlueprint};
-use crate::observed::DomainState;
+use super::wire::WirePlan;
+use crate::blueprint::{Attachment, Carrier, Drive, DriveContent, NodeBlueprint};
+use crate::observed::{DomainState, ObservedDomain};
 use crate::plan::{Action, Plan, StepId, Subject};
+use crate::record::NodeRecord;
 
+/// What every node is planned against.
+pub(super) struct World<'a> {
+    pub(super) source: &'a str,
+    pub(super) seen: &'a Seen<'a>,
+    pub(super) networks: &'a Networks,
+}
+
+/// Plans what a node needs to be as its blueprint says.
 pub(super) fn plan_node(
     plan: &mut Plan,
     node: &NodeBlueprint,
-    seen: &Seen<'_>,
-    networks: &Networks,
+    world: &World<'_>,
+    wire: &WirePlan<'_>,
 ) {
+    let seen = world.seen;
     let subject = Subject::Node(node.node.clone());
-    let observed = seen.domains.get(node.node.as_str()).copied();
-    let changes = observed.map(|domain| changes(&domain.record.blueprint, node));
-    let bridges: Vec<&str> = node
-        .nics
-        .iter()
-        .filter_map(|nic| match &nic.attachment {
-            Attachment::Bridge { bridge } => Some(bridge.as_str()),
-            _ => None,
-        })
-        .collect();
-    let mut before_start: Vec<StepId> = bridges
-        .iter()
-        .filter_map(|bridge| networks.ready.get(*bridge))
-        .copied()
-        .collect();
-    let powered_off = networks
-        .powered_off
-        .get(&node.node)
-        .cloned()
-        .unwrap_or_default();
-
-    let (Some(observed), Some(changes)) = (observed, changes) else {
+    let before_start = before_start(node, world.networks, wire);
+    let Some(observed) = seen.domains.get(node.node.as_str()).copied() else {
         let reason = "does not exist";
         let volumes = plan_volumes(plan, &subject, node, None, seen, reason, &[]);
         let defined = plan_define(plan, &subject, node, reason, &volumes);
-        before_start.push(defined);
-        let action = Action::StartDomain {
-            domain: node.domain(),
-        };
-        plan.push(&subject, action, reason, &before_start);
+        start(plan, &subject, node, reason, before_start, &[defined]);
         return;
     };
-
+    let powered_off = world.networks.powered_off.get(&node.node);
+    let powered_off = powered_off.cloned().unwrap_or_default();
+    let state = match powered_off.is_empty() {
+        true => observed.state,
+        false => DomainState::Off,
+    };
+    let was = &observed.record.blueprint;
+    // What a VM that runs does not notice can wait in its record; one that starts anew has all
+    // of it.
+    let changes = match state {
+        DomainState::Running | DomainState::Paused => changes(&settled(was, node), node),
+        DomainState::Off | DomainState::Crashed => {
+            let mut all = changes(was, node);
+            if all.is_empty() && !node.drives.iter().all(|drive| is_written(drive, was)) {
+                all.push("its configuration follows its links".to_owned());
+            }
+            all
+        }
+    };
     let volumes_complete = node
         .drives
         .iter()
         .filter_map(Drive::volume)
         .all(|name| seen.volumes.contains_key(name));
-    let state = match powered_off.is_empty() {
-        true => observed.state,
-        false => DomainState::Off,
-    };
     if changes.is_empty() && volumes_complete {
         let domain = node.domain();
         let (action, reason) = match state {
-            DomainState::Running => return,
-            DomainState::Paused => (Action::ResumeDomain { domain }, "is paused"),
+            DomainState::Running => return adapt(plan, node, observed, world),
+            DomainState::Paused => {
+                adapt(plan, node, observed, world);
+                (Action::ResumeDomain { domain }, "is paused")
+            }
             DomainState::Off if !powered_off.is_empty() => {
                 (Action::StartDomain { domain }, "its network was replaced")
             }
             DomainState::Off => (Action::StartDomain { domain }, "is off"),
             DomainState::Crashed => (Action::StartDomain { domain }, "has crashed"),
         };
-        before_start.extend(powered_off);
-        plan.push(&subject, action, reason, &before_start);
+        let after: Vec<StepId> = before_start.into_iter().chain(powered_off).collect();
+        plan.push(&subject, action, reason, &after);
         return;
     }
-
     let reason = if changes.is_empty() {
         "a disk of it is gone".to_owned()
     } else {
@@ -85,9 +88,8 @@ pub(super) fn plan_node(
         };
         off.push(plan.push(&subject, action, reason.clone(), &[]));
     }
-    let was = Some(&observed.record.blueprint);
     let rewrites_a_medium = node.drives.iter().any(|drive| {
-        matches!(drive.content, DriveContent::Media { .. }) && !is_complete(drive, was, seen)
+        matches!(drive.content, DriveContent::Media { .. }) && !is_complete(drive, Some(was), seen)
     });
     if rewrites_a_medium {
         // The record vouches for the medium that it names, so it goes before that is touched: a
@@ -98,14 +100,94 @@ pub(super) fn plan_node(
         let undefined = plan.push(&subject, action, reason.clone(), &off);
         off.push(undefined);
     }
-    let volumes = plan_volumes(plan, &subject, node, was, seen, &reason, &off);
+    let volumes = plan_volumes(plan, &subject, node, Some(was), seen, &reason, &off);
     let after: Vec<StepId> = off.iter().chain(&volumes).copied().collect();
     let defined = plan_define(plan, &subject, node, &reason, &after);
-    before_start.push(defined);
+    start(plan, &subject, node, &reason, before_start, &[defined]);
+}
+
+/// Plans what a node is given without losing its power: carriers, and a record of its links.
+pub(super) fn adapt(
+    plan: &mut Plan,
+    node: &NodeBlueprint,
+    observed: &ObservedDomain,
+    world: &World<'_>,
+) {
+    let was = &observed.record.blueprint;
+    let settled = settled(was, node);
+    let carriers = set_carriers(plan, &settled, observed);
+    if *was == settled {
+        return;
+    }
+    let mut reason = link_changes(was, &settled).join(", ");
+    if !node.drives.iter().all(|drive| is_written(drive, was)) {
+        reason += "; its generated configuration follows when `up` starts it next";
+    }
+    let action = Action::RecordNode {
+        record: Box::new(NodeRecord {
+            source: world.source.to_owned(),
+            blueprint: settled,
+        }),
+    };
+    plan.push(&Subject::Node(node.node.clone()), action, reason, &carriers);
+}
+
+/// Gives interfaces that are on the wire the carriers that they shall have.
+fn set_carriers(plan: &mut Plan, node: &NodeBlueprint, observed: &ObservedDomain) -> Vec<StepId> {
+    let subject = Subject::Node(node.node.clone());
+    let mut steps = Vec::new();
+    for nic in &node.nics {
+        let has = observed.carriers.get(&nic.mac).copied();
+        if node.wire_end(nic).is_none() || has.is_none_or(|has| has == nic.carrier) {
+            continue;
+        }
+        let reason = match (nic.carrier, &nic.peer) {
+            (Carrier::Up, Some(peer)) => format!("linked to {peer}"),
+            (Carrier::Up, None) => "linked".to_owned(),
+            (Carrier::Down, Some(peer)) => format!("the link to {peer} is down"),
+            (Carrier::Down, None) => "not linked".to_owned(),
+        };
+        let action = Action::SetCarrier {
+            domain: node.domain(),
+            interface: nic.name.clone(),
+            mac: nic.mac.clone(),
+            carrier: nic.carrier,
+        };
+        steps.push(plan.push(&subject, action, reason, &[]));
+    }
+    steps
+}
+
+/// Whether what a drive holds is what a record says was written.
+fn is_written(drive: &Drive, was: &NodeBlueprint) -> bool {
+    let mut drives = was.drives.iter();
+    drives.any(|old| old.content.is_same_as(&drive.content))
+}
+
+/// The steps that give a node what it needs to start: its networks, and the wire.
+fn before_start(node: &NodeBlueprint, networks: &Networks, wire: &WirePlan<'_>) -> Vec<StepId> {
+    let bridges = node.nics.iter().filter_map(|nic| match &nic.attachment {
+        Attachment::Bridge { bridge } => networks.ready.get(bridge),
+        _ => None,
+    });
+    let on_wire = node.nics.iter().any(|nic| node.wire_end(nic).is_some());
+    let wire = wire.ready.filter(|_| on_wire);
+    bridges.copied().chain(wire).collect()
+}
+
+fn start(
+    plan: &mut Plan,
+    subject: &Subject,
+    node: &NodeBlueprint,
+    reason: &str,
+    mut after: Vec<StepId>,
+    defined: &[StepId],
+) {
+    after.extend(defined);
     let action = Action::StartDomain {
         domain: node.domain(),
     };
-    plan.push(&subject, action, reason, &before_start);
+    plan.push(subject, action, reason, &after);
 }
 
 fn plan_define(

@@ -101,6 +101,9 @@ pub(super) fn is_complete(drive: &Drive, was: Option<&NodeBlueprint>, seen: &See
     let there = drive
         .volume()
         .is_some_and(|volume| seen.volumes.contains_key(volume));
-    let vouched = was.is_some_and(|was| was.drives.iter().any(|old| old.content == drive.content));
+    let vouched = was.is_some_and(|was| {
+        let mut drives = was.drives.iter();
+        drives.any(|old| old.content.is_same_as(&drive.content))
+    });
     there && vouched
 }

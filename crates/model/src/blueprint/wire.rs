@@ -1,0 +1,262 @@
+//! What the wire of a lab shall be: its ends, and the junctions that join them.
+//!
+//! The wire is the process that frames pass through. Every data interface has an [`WireEnd`] of
+//! its own from the start, whether or not anything is joined to it; a [`Junction`] joins ends and
+//! can be changed while everything runs. Nothing here knows how frames are moved: the engine
+//! translates this into the wire's own words.
+//!
+//! A [`WireChange`] is one step from one such state to another. [`WireBlueprint::apply`] says
+//! what each means, for whoever carries it out and for the plans that are made of them.
+//!
+//! Invariants: a member of a junction is one of the ends, and an end is a member of one junction
+//! at most.
+
+use super::Carrier;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+/// The wire of a lab, decided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WireBlueprint {
+    /// The lab's name.
+    pub lab: String,
+    /// What all chance follows from: the same seed treats the same frames alike.
+    pub seed: u64,
+    /// The ends by name, `r1:eth1`.
+    pub ends: BTreeMap<String, WireEnd>,
+    /// Links and segments by name: `r1:eth1--r2:eth1`, or the name that the lab gives a segment.
+    pub junctions: BTreeMap<String, Junction>,
+}
+
+/// An end of the wire: where frames come in and go out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WireEnd {
+    /// The tunnel of a node's interface: one datagram is one frame.
+    Tunnel {
+        /// Bound by the wire.
+        local: SocketAddr,
+        /// Bound by QEMU; frames are accepted from here only.
+        remote: SocketAddr,
+    },
+}
+
+/// What joins ends: a link, or a segment of many.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Junction {
+    /// What it does with a frame.
+    pub kind: JunctionKind,
+    /// The ends that it joins; a link has two, in the order in which they are written.
+    pub members: Vec<String>,
+    /// Whether frames pass.
+    pub state: JunctionState,
+}
+
+/// What a junction does with a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JunctionKind {
+    /// Gives it to the other of two ends.
+    Link,
+}
+
+impl JunctionKind {
+    /// The word for people and JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+        }
+    }
+}
+
+/// Whether frames pass a junction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JunctionState {
+    /// They do.
+    Up,
+    /// They do not: it is cut.
+    Down,
+}
+
+impl JunctionState {
+    /// The word for people and JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// One change of a wire that runs. Each is idempotent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WireChange {
+    /// Opens ends, or opens them anew at other addresses.
+    OpenEnds {
+        /// The ends by name.
+        ends: BTreeMap<String, WireEnd>,
+    },
+    /// Closes ends, and takes them out of their junctions.
+    CloseEnds {
+        /// Their names.
+        names: BTreeSet<String>,
+    },
+    /// Makes a junction, in place of any of that name. Ends that are members of others leave
+    /// them.
+    Connect {
+        /// Its name.
+        name: String,
+        /// What it shall be.
+        junction: Junction,
+    },
+    /// Removes a junction; its ends stay open.
+    Disconnect {
+        /// Its name.
+        name: String,
+    },
+    /// Gives a junction other members. Ends that are members of others leave them.
+    Move {
+        /// Its name.
+        name: String,
+        /// The members that it shall have.
+        members: Vec<String>,
+    },
+    /// Cuts a junction or restores it.
+    SetState {
+        /// Its name.
+        name: String,
+        /// What it shall be.
+        state: JunctionState,
+    },
+    /// Lets chance begin anew.
+    Seed {
+        /// What it follows from.
+        seed: u64,
+    },
+}
+
+impl WireBlueprint {
+    /// A wire without ends.
+    pub fn new(lab: impl Into<String>, seed: u64) -> Self {
+        Self {
+            lab: lab.into(),
+            seed,
+            ends: BTreeMap::new(),
+            junctions: BTreeMap::new(),
+        }
+    }
+
+    /// Whether the guest behind each end sees a carrier: it does when its end is joined to
+    /// something that is not cut.
+    pub fn carriers(&self) -> BTreeMap<&str, Carrier> {
+        let mut carriers: BTreeMap<&str, Carrier> = self
+            .ends
+            .keys()
+            .map(|name| (name.as_str(), Carrier::Down))
+            .collect();
+        for junction in self.junctions.values() {
+            if junction.state == JunctionState::Up {
+                let members = junction.members.iter();
+                carriers.extend(members.map(|member| (member.as_str(), Carrier::Up)));
+            }
+        }
+        carriers
+    }
+
+    /// What the wire is after a change.
+    pub fn apply(&mut self, change: &WireChange) {
+        match change {
+            WireChange::OpenEnds { ends } => self.ends.extend(ends.clone()),
+            WireChange::CloseEnds { names } => {
+                self.ends.retain(|name, _| !names.contains(name));
+                for junction in self.junctions.values_mut() {
+                    junction.members.retain(|member| !names.contains(member));
+                }
+            }
+            WireChange::Connect { name, junction } => {
+                self.release(&junction.members);
+                self.junctions.insert(name.clone(), junction.clone());
+            }
+            WireChange::Disconnect { name } => drop(self.junctions.remove(name)),
+            WireChange::Move { name, members } => {
+                self.release(members);
+                if let Some(junction) = self.junctions.get_mut(name) {
+                    junction.members.clone_from(members);
+                }
+            }
+            WireChange::SetState { name, state } => {
+                if let Some(junction) = self.junctions.get_mut(name) {
+                    junction.state = *state;
+                }
+            }
+            WireChange::Seed { seed } => self.seed = *seed,
+        }
+    }
+
+    /// Takes ends out of the junctions that they are in.
+    fn release(&mut self, ends: &[String]) {
+        for junction in self.junctions.values_mut() {
+            junction.members.retain(|member| !ends.contains(member));
+        }
+    }
+}
+
+impl WireChange {
+    /// The junction that it concerns; `None` where it concerns the wire as a whole.
+    pub fn junction(&self) -> Option<&str> {
+        match self {
+            Self::OpenEnds { .. } | Self::CloseEnds { .. } | Self::Seed { .. } => None,
+            Self::Connect { name, .. }
+            | Self::Disconnect { name }
+            | Self::Move { name, .. }
+            | Self::SetState { name, .. } => Some(name),
+        }
+    }
+
+    /// The verb and object for people, such as `cut the link`.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::OpenEnds { ends } => format!("open {}", tunnel_ends(ends.len())),
+            Self::CloseEnds { names } => format!("close {}", tunnel_ends(names.len())),
+            Self::Connect { junction, .. } => {
+                format!("connect the {}", junction.kind.word())
+            }
+            Self::Disconnect { .. } => "disconnect it".to_owned(),
+            Self::Move { members, .. } => format!("move it to {}", members.join(", ")),
+            Self::SetState {
+                state: JunctionState::Up,
+                ..
+            } => "restore it".to_owned(),
+            Self::SetState {
+                state: JunctionState::Down,
+                ..
+            } => "cut it".to_owned(),
+            Self::Seed { seed } => format!("seed chance with {seed}"),
+        }
+    }
+
+    /// A stable word for JSON, such as `connect`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::OpenEnds { .. } => "open-ends",
+            Self::CloseEnds { .. } => "close-ends",
+            Self::Connect { .. } => "connect",
+            Self::Disconnect { .. } => "disconnect",
+            Self::Move { .. } => "move",
+            Self::SetState {
+                state: JunctionState::Up,
+                ..
+            } => "link-up",
+            Self::SetState {
+                state: JunctionState::Down,
+                ..
+            } => "link-down",
+            Self::Seed { .. } => "seed",
+        }
+    }
+}
+
+fn tunnel_ends(count: usize) -> String {
+    match count {
+        1 => "1 end".to_owned(),
+        _ => format!("{count} ends"),
+    }
+}

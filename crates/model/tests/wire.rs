@@ -1,0 +1,401 @@
+//! The wire of a lab: where its ends are, and what becomes of it while the lab runs.
+
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+mod support;
+
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use support::{
+    PAIR, blueprint, blueprint_with, built, lab_text, native, origin_ring, shown, topology,
+};
+use vnflab_model::blueprint::{
+    Attachment, Blueprint, DriveContent, JunctionState, WireBlueprint, WireChange, WireEnd,
+};
+use vnflab_model::observed::{DomainState, Observed, ObservedWire, Scope};
+use vnflab_model::plan::{
+    Action, Disks, Plan, PlanError, Stop, plan_down, plan_restart, plan_start, plan_up,
+};
+use vnflab_model::spec::Transport;
+
+/// Does what a plan says to what was observed, as far as the wire and records are concerned.
+fn carry_out(plan: &Plan, observed: &mut Observed) {
+    for step in &plan.steps {
+        match &step.action {
+            Action::StartWire { lab, wire } => {
+                let config = (**wire.as_ref().expect("a new wire")).clone();
+                observed.wires.insert(lab.clone(), running(config));
+            }
+            Action::ChangeWire { lab, change } => {
+                let Some(ObservedWire::Running { config, .. }) = observed.wires.get_mut(lab) else {
+                    panic!("the wire does not run: {step:?}")
+                };
+                config.apply(change);
+            }
+            Action::StopWire { lab } => drop(observed.wires.remove(lab)),
+            Action::RecordNode { record } => {
+                let name = record.blueprint.domain();
+                let domain = observed.domains.iter_mut().find(|one| one.name == name);
+                domain.unwrap().record = (**record).clone();
+            }
+            Action::SetCarrier {
+                domain,
+                mac,
+                carrier,
+                ..
+            } => {
+                let mut domains = observed.domains.iter_mut();
+                let domain = domains.find(|one| one.name == *domain).unwrap();
+                domain.carriers.insert(mac.clone(), *carrier);
+            }
+            other => panic!("a VM is touched: {other:?}"),
+        }
+    }
+}
+
+fn running(config: WireBlueprint) -> ObservedWire {
+    ObservedWire::Running {
+        version: "1".to_owned(),
+        config,
+    }
+}
+
+fn config_mut<'a>(observed: &'a mut Observed, lab: &str) -> &'a mut WireBlueprint {
+    match observed.wires.get_mut(lab) {
+        Some(ObservedWire::Running { config, .. }) => config,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn words(plan: &Plan) -> Vec<&'static str> {
+    plan.steps.iter().map(|step| step.action.word()).collect()
+}
+
+/// Three routers, with the links that are given.
+fn three(links: &[&str]) -> String {
+    let links: String = links.iter().map(|link| format!("  - {link}\n")).collect();
+    format!(
+        "name: three\ndefaults: {{kind: frr, interfaces: 3}}\nnodes: {{r1: , r2: , r3: }}\nlinks:\n{links}"
+    )
+}
+
+#[test]
+fn every_data_interface_has_an_end_and_nothing_else_has() {
+    let blueprint = blueprint(&native(PAIR), Scope::Session);
+    let wire = blueprint.wire.as_ref().unwrap();
+    let mut interfaces = 0;
+    for node in &blueprint.nodes {
+        for nic in node.data_nics() {
+            let Attachment::Tunnel { local, remote } = nic.attachment else {
+                panic!("{nic:?}")
+            };
+            assert_eq!(local.port() + 10000, remote.port());
+            assert_eq!(remote.ip(), node.address);
+            let end = WireEnd::Tunnel {
+                local: remote,
+                remote: local,
+            };
+            assert_eq!(wire.ends[&node.end_name(nic)], end);
+            interfaces += 1;
+        }
+    }
+    assert_eq!(wire.ends.len(), interfaces);
+    let members = &wire.junctions["r1:eth1--r2:eth1"].members;
+    assert_eq!(*members, ["r1:eth1", "r2:eth1"]);
+}
+
+#[test]
+fn a_link_may_go_around_the_wire() {
+    let text = three(&[
+        "{endpoints: [\"r1:eth1\", \"r2:eth1\"], transport: direct}",
+        "r2:eth2 -- r3:eth1",
+    ]);
+    let blueprint = blueprint(&native(&text), Scope::Session);
+    let wire = blueprint.wire.as_ref().unwrap();
+    assert!(!wire.ends.contains_key("r1:eth1") && wire.ends.contains_key("r1:eth2"));
+    let names: Vec<_> = wire.junctions.keys().collect();
+    assert_eq!(names, ["r2:eth2--r3:eth1"]);
+    let tunnel = |node: &str| {
+        let nic = blueprint.node(node).unwrap().data_nics().next().unwrap();
+        match nic.attachment {
+            Attachment::Tunnel { local, remote } => (local, remote),
+            _ => panic!("{nic:?}"),
+        }
+    };
+    let ((one, to_other), (other, to_one)) = (tunnel("r1"), tunnel("r2"));
+    assert_eq!((to_other, to_one), (other, one));
+}
+
+#[test]
+fn the_origins_files_are_direct_and_keep_their_local_ports_on_the_wire() {
+    let direct = blueprint(&origin_ring(), Scope::System);
+    assert_eq!(direct.wire, None);
+    let mut lab = origin_ring();
+    lab.override_transport(Transport::Wire);
+    let wired = blueprint(&lab, Scope::System);
+    let wire = wired.wire.as_ref().unwrap();
+    assert_eq!(wire.junctions.len(), lab.links.len());
+    let mut ports = BTreeSet::new();
+    for (before, after) in direct.nodes.iter().zip(&wired.nodes) {
+        for (before, after_nic) in before.data_nics().zip(after.data_nics()) {
+            let local = |attachment: &Attachment| match attachment {
+                Attachment::Tunnel { local, .. } => *local,
+                other => panic!("{other:?}"),
+            };
+            let port = local(&before.attachment);
+            assert!(after.wire_end(after_nic).is_some());
+            // The port of all that is not connected cannot be told apart.
+            if port.port() != 10000 {
+                assert_eq!(port, local(&after_nic.attachment));
+            }
+            assert!(ports.insert(local(&after_nic.attachment)));
+        }
+    }
+    lab.override_transport(Transport::Direct);
+    assert_eq!(blueprint(&lab, Scope::System), direct);
+}
+
+#[test]
+fn a_link_that_moves_touches_no_vm() {
+    let before = blueprint(&native(&three(&["r1:eth1 -- r2:eth1"])), Scope::Session);
+    let mut observed = built(&before);
+    let moved = native(&three(&["r1:eth2 -- r3:eth1"]));
+    let after = blueprint_with(&moved, Scope::Session, &observed);
+    let plan = plan_up(&after, &observed, None).unwrap();
+    insta::assert_snapshot!(shown(&plan));
+    carry_out(&plan, &mut observed);
+    assert_eq!(observed.wires["three"].config(), after.wire.as_ref());
+    // The links of the generated configuration wait; nothing else does.
+    let again = blueprint_with(&moved, Scope::Session, &observed);
+    let rest = plan_up(&again, &observed, None).unwrap();
+    assert!(rest.is_empty(), "{}", shown(&rest));
+    // They wait until the node boots anew.
+    observed.domains[0].state = DomainState::Off;
+    let plan = plan_up(&again, &observed, None).unwrap();
+    assert!(words(&plan).contains(&"write-media"), "{}", shown(&plan));
+}
+
+#[test]
+fn addresses_that_the_user_changes_make_the_nodes_anew() {
+    let link = |low: &str, high: &str| {
+        let ends = "endpoints: [\"r1:eth1\", \"r2:eth1\"]";
+        native(&three(&[&format!("{{{ends}, ipv4: [{low}, {high}]}}")]))
+    };
+    let before = blueprint(&link("10.1.0.0/31", "10.1.0.1/31"), Scope::Session);
+    let observed = built(&before);
+    let edited = link("10.2.0.0/31", "10.2.0.1/31");
+    let after = blueprint_with(&edited, Scope::Session, &observed);
+    let plan = plan_up(&after, &observed, None).unwrap();
+    let anew = words(&plan)
+        .iter()
+        .filter(|word| **word == "start-domain")
+        .count();
+    assert_eq!(anew, 2, "{}", shown(&plan));
+}
+
+#[test]
+fn going_to_direct_and_back_makes_the_nodes_anew() {
+    let wired = native(&three(&["r1:eth1 -- r2:eth1"]));
+    let mut direct = wired.clone();
+    direct.override_transport(Transport::Direct);
+    for (from, to) in [(&wired, &direct), (&direct, &wired)] {
+        let observed = built(&blueprint(from, Scope::Session));
+        let after = blueprint_with(to, Scope::Session, &observed);
+        let plan = plan_up(&after, &observed, None).unwrap();
+        let words = words(&plan);
+        assert_eq!(
+            words.iter().filter(|word| **word == "start-domain").count(),
+            3
+        );
+        let wire = if after.wire.is_some() {
+            "start-wire"
+        } else {
+            "stop-wire"
+        };
+        assert!(words.contains(&wire), "{}", shown(&plan));
+    }
+}
+
+#[test]
+fn what_was_changed_by_hand_is_put_back() {
+    let lab = native(&three(&["r1:eth1 -- r2:eth1", "r2:eth2 -- r3:eth2"]));
+    let blueprint = blueprint(&lab, Scope::Session);
+    let (first, second) = ("r1:eth1--r2:eth1", "r2:eth2--r3:eth2");
+    let by_hand = |changes: &[WireChange]| {
+        let mut observed = built(&blueprint);
+        let config = config_mut(&mut observed, "three");
+        for change in changes {
+            config.apply(change);
+        }
+        let config = config.clone();
+        let carriers = config.carriers();
+        for domain in &mut observed.domains {
+            let node = &domain.record.blueprint;
+            for nic in node.data_nics() {
+                let carrier = carriers[node.end_name(nic).as_str()];
+                domain.carriers.insert(nic.mac.clone(), carrier);
+            }
+        }
+        let plan = plan_up(&blueprint, &observed, None).unwrap();
+        carry_out(&plan, &mut observed);
+        assert_eq!(observed.wires["three"].config(), blueprint.wire.as_ref());
+        shown(&plan)
+    };
+    let cut = by_hand(&[WireChange::SetState {
+        name: first.to_owned(),
+        state: JunctionState::Down,
+    }]);
+    insta::assert_snapshot!("a_link_that_was_cut_by_hand", cut);
+    let swapped = by_hand(&[
+        WireChange::Disconnect {
+            name: second.to_owned(),
+        },
+        WireChange::Move {
+            name: first.to_owned(),
+            members: vec!["r1:eth1".to_owned(), "r3:eth2".to_owned()],
+        },
+    ]);
+    insta::assert_snapshot!("links_that_were_moved_by_hand", swapped);
+}
+
+#[test]
+fn a_selection_sets_the_wire_up_as_a_whole() {
+    let before = blueprint(&native(&three(&["r1:eth1 -- r2:eth1"])), Scope::Session);
+    let observed = built(&before);
+    let text =
+        three(&["r2:eth1 -- r3:eth1"]).replace("interfaces: 3", "interfaces: 3, memory: 300");
+    let after = blueprint_with(&native(&text), Scope::Session, &observed);
+    let only_r1 = BTreeSet::from(["r1".to_owned()]);
+    let plan = plan_up(&after, &observed, Some(&only_r1)).unwrap();
+    insta::assert_snapshot!(shown(&plan));
+}
+
+#[test]
+fn the_wire_is_started_before_the_vms_and_stopped_after_them() {
+    let blueprint = blueprint(&native(PAIR), Scope::Session);
+    let plan = plan_up(&blueprint, &Observed::default(), None).unwrap();
+    let started = position(&plan, "start-wire");
+    for step in &plan.steps {
+        if let Action::StartDomain { .. } = step.action {
+            assert!(step.after.contains(&started));
+        }
+    }
+    let observed = built(&blueprint);
+    let plan = plan_down("pair", &observed, Disks::Delete);
+    assert_eq!(plan.steps[position(&plan, "stop-wire")].after.len(), 2);
+    // A wire may be all that is left.
+    let left = Observed {
+        wires: observed.wires.clone(),
+        ..Observed::default()
+    };
+    assert_eq!(left.labs(), BTreeSet::from(["pair"]));
+    assert_eq!(
+        words(&plan_down("pair", &left, Disks::Delete)),
+        ["stop-wire"]
+    );
+}
+
+fn position(plan: &Plan, word: &str) -> usize {
+    words(plan).iter().position(|one| *one == word).unwrap()
+}
+
+#[test]
+fn starting_a_node_starts_its_wire_first() {
+    let blueprint = blueprint(&native(PAIR), Scope::Session);
+    let mut observed = built(&blueprint);
+    for domain in &mut observed.domains {
+        domain.state = DomainState::Off;
+    }
+    let nodes = BTreeSet::from(["r1".to_owned(), "r2".to_owned()]);
+    observed
+        .wires
+        .insert("pair".to_owned(), ObservedWire::Stopped);
+    for plan in [
+        plan_start("pair", &observed, &nodes).unwrap(),
+        plan_restart("pair", &observed, &nodes, Stop::PowerOff).unwrap(),
+    ] {
+        assert_eq!(words(&plan), ["start-wire", "start-domain", "start-domain"]);
+        assert_eq!(
+            (&plan.steps[1].after, &plan.steps[2].after),
+            (&vec![0], &vec![0])
+        );
+    }
+    observed.wires.clear();
+    let gone = Err(vec![PlanError::NoWire("pair".to_owned())]);
+    assert_eq!(plan_start("pair", &observed, &nodes), gone);
+}
+
+#[test]
+fn an_upgrade_leaves_direct_labs_alone() {
+    let direct = native(&format!("transport: direct\n{PAIR}"));
+    let blueprint = blueprint(&direct, Scope::Session);
+    let mut observed = built(&blueprint);
+    for domain in &mut observed.domains {
+        for drive in &mut domain.record.blueprint.drives {
+            if let DriveContent::Media {
+                digest_without_links,
+                ..
+            } = &mut drive.content
+            {
+                *digest_without_links = None;
+            }
+        }
+    }
+    let plan = plan_up(&blueprint, &observed, None).unwrap();
+    assert!(plan.is_empty(), "{}", shown(&plan));
+}
+
+/// The same nodes with other links between them.
+fn two_labs() -> impl Strategy<Value = (Blueprint, Observed)> {
+    (
+        topology(),
+        prop::collection::btree_set((0_usize..8, 0_usize..8), 0..8),
+    )
+        .prop_map(|((nodes, links), pairs)| {
+            let before = blueprint(&native(&lab_text(&nodes, &links)), Scope::System);
+            let observed = built(&before);
+            let list: Vec<u8> = nodes.iter().copied().collect();
+            let pairs = pairs
+                .into_iter()
+                .map(|(a, b)| (list[a % list.len()], list[b % list.len()]));
+            let links: BTreeMap<_, _> = pairs
+                .filter(|(a, b)| a < b)
+                .map(|pair| (pair, ()))
+                .collect();
+            let after = native(&lab_text(&nodes, &links));
+            let after = blueprint_with(&after, Scope::System, &observed);
+            (after, observed)
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn new_links_touch_no_vm_and_a_plan_that_was_done_leaves_nothing(
+        (after, mut observed) in two_labs(),
+    ) {
+        let plan = plan_up(&after, &observed, None).unwrap();
+        for (id, step) in plan.steps.iter().enumerate() {
+            prop_assert!(step.after.iter().all(|earlier| *earlier < id));
+        }
+        // Panics at a step on a VM's power, disks or definition.
+        carry_out(&plan, &mut observed);
+        prop_assert_eq!(observed.wires["random"].config(), after.wire.as_ref());
+        let rest = plan_up(&after, &observed, None).unwrap();
+        prop_assert!(rest.is_empty(), "{}", shown(&rest));
+    }
+
+    #[test]
+    fn carriers_follow_the_wire((after, mut observed) in two_labs()) {
+        let plan = plan_up(&after, &observed, None).unwrap();
+        carry_out(&plan, &mut observed);
+        let wanted = after.wire.as_ref().unwrap().carriers();
+        for (node, domain) in after.nodes.iter().zip(&observed.domains) {
+            for nic in node.data_nics() {
+                let end = node.end_name(nic);
+                prop_assert_eq!(domain.carriers[&nic.mac], wanted[end.as_str()]);
+            }
+        }
+    }
+}
