@@ -91,7 +91,17 @@ impl Judge {
         // Every change has streams of its own. With the same ones a link that often changes would
         // have the same fate every time.
         let stream = seed ^ changes.rotate_left(32);
-        let reorder = settings.reorder.value();
+        let delays = Delays::new(&settings, stream).map(Box::new);
+        let slots = settings.slot.value().map(|slot| Slots::new(*slot, stream));
+        let varies = delays.as_ref().is_some_and(|delays| delays.varies());
+        let held = delays.is_some() || slots.is_some();
+        let (skips, order) = match settings.reorder.value() {
+            Some(Reorder::Skip { chance, gap }) if held => {
+                (Skips::new(chance, *gap, stream), Order::Kept)
+            }
+            Some(Reorder::Jitter) if varies => (None, Order::Free),
+            _ => (None, Order::Kept),
+        };
         Self {
             seed,
             changes,
@@ -101,16 +111,10 @@ impl Judge {
                 .and_then(|loss| Losses::new(loss, stream)),
             mtu: settings.mtu.value().copied(),
             line: Bottleneck::new(&settings, stream).map(Box::new),
-            delays: Delays::new(&settings, stream).map(Box::new),
-            skips: reorder.and_then(|reorder| match reorder {
-                Reorder::Skip { chance, gap } => Skips::new(chance, *gap, stream),
-                Reorder::Jitter => None,
-            }),
-            order: match reorder {
-                Some(Reorder::Jitter) => Order::Free,
-                _ => Order::Kept,
-            },
-            slots: settings.slot.value().map(|slot| Slots::new(*slot, stream)),
+            delays,
+            skips,
+            order,
+            slots,
             duplicate: settings
                 .duplicate
                 .value()
@@ -132,6 +136,12 @@ impl Judge {
             line.follow(*before);
         }
         *self = next;
+    }
+
+    /// Goes on with other settings when nothing that was judged before is still on its way: as
+    /// [`Judge::change`], but with an empty line and without regard to earlier frames.
+    pub fn restart(&mut self, settings: &Settings) {
+        *self = Self::made(settings, self.seed, self.changes.wrapping_add(1));
     }
 
     /// What becomes of a frame that arrives at this time (of any clock, in nanoseconds). Times may
@@ -181,15 +191,13 @@ impl Judge {
         if let Some(slots) = &mut self.slots {
             due_ns = slots.place(due_ns, bytes);
         }
-        self.last_due_ns = due_ns;
+        self.last_due_ns = due_ns.max(self.last_due_ns);
         Ok(due_ns)
     }
 
     /// Whether what is judged later is never due earlier. A change of the settings can end this.
     pub fn is_ordered(&self) -> bool {
-        let delayed = self.delays.is_some() || self.slots.is_some();
-        let varies = self.delays.as_ref().is_some_and(|delays| delays.varies());
-        !(self.skips.is_some() && delayed || self.order == Order::Free && varies)
+        self.skips.is_none() && self.order == Order::Kept
     }
 
     /// Whether frames may be changed, so that they have to be writable.

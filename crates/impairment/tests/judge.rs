@@ -263,13 +263,20 @@ fn order_and_the_queue_outlive_a_change() {
     judge.change(&settings(&[]));
     assert_eq!(due(&mut judge, 60 * MS, 1000), 60 * MS + 100 * US);
     assert_eq!(due(&mut judge, 61 * MS, 1000), 61 * MS);
+
+    // Unless nothing is left of what was before.
+    judge.change(&settings(&[("rate", "8kbit"), ("delay", "1s")]));
+    assert_eq!(due(&mut judge, 61 * MS, 1000), 2061 * MS);
+    judge.restart(&settings(&[("rate", "8mbit")]));
+    assert_eq!(judge.backlog(61 * MS).frames, 0);
+    assert_eq!(due(&mut judge, 61 * MS, 1000), 62 * MS);
 }
 
 #[test]
 fn a_change_does_not_repeat_the_fates_of_the_one_before() {
     let half = settings(&[("loss", "50%")]);
     let mut judge = Judge::new(&half, 5);
-    let mut fates = |judge: &mut Judge| -> Vec<bool> {
+    let fates = |judge: &mut Judge| -> Vec<bool> {
         (0..64).map(|_| dropped(judge, 0, 60).is_some()).collect()
     };
     let first = fates(&mut judge);

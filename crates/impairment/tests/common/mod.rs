@@ -7,7 +7,7 @@ use vnflab_impairment::{Cause, Judge, Settings, Verdict};
 pub(crate) fn settings(entries: &[(&str, &str)]) -> Settings {
     let mut settings = Settings::default();
     for (key, value) in entries {
-        settings.set(key, value).unwrap();
+        settings.set(key, value).expect("the test has good values");
     }
     settings
 }
