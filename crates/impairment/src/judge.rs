@@ -22,7 +22,7 @@ use crate::bottleneck::Bottleneck;
 use crate::cause::Cause;
 use crate::chance::Dice;
 use crate::effect::corrupt::Flips;
-use crate::effect::delay::Delays;
+use crate::effect::delay::{Delays, Order};
 use crate::effect::loss::Losses;
 use crate::effect::mtu::Mtu;
 use crate::effect::reorder::{Reorder, Skips};
@@ -72,13 +72,6 @@ pub struct Judge {
     last_due_ns: u64,
 }
 
-/// Whether frames may overtake each other by their jitter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
-    Kept,
-    Free,
-}
-
 impl Judge {
     /// A judge for these settings, as their [`Settings::resolved`] have it. Files that were not
     /// attached count as not asked for.
@@ -91,16 +84,18 @@ impl Judge {
         // Every change has streams of its own. With the same ones a link that often changes would
         // have the same fate every time.
         let stream = seed ^ changes.rotate_left(32);
-        let delays = Delays::new(&settings, stream).map(Box::new);
+        let reorder = settings.reorder.value();
+        let varies = settings.jitter.value().is_some_and(|time| time.ns() > 0);
+        let order = match reorder {
+            Some(Reorder::Jitter) if varies => Order::Free,
+            _ => Order::Kept,
+        };
+        let delays = Delays::new(&settings, stream, order).map(Box::new);
         let slots = settings.slot.value().map(|slot| Slots::new(*slot, stream));
-        let varies = delays.as_ref().is_some_and(|delays| delays.varies());
         let held = delays.is_some() || slots.is_some();
-        let (skips, order) = match settings.reorder.value() {
-            Some(Reorder::Skip { chance, gap }) if held => {
-                (Skips::new(chance, *gap, stream), Order::Kept)
-            }
-            Some(Reorder::Jitter) if varies => (None, Order::Free),
-            _ => (None, Order::Kept),
+        let skips = match reorder {
+            Some(Reorder::Skip { chance, gap }) if held => Skips::new(chance, *gap, stream),
+            _ => None,
         };
         Self {
             seed,
@@ -183,7 +178,7 @@ impl Judge {
         }
         let mut due_ns = left_ns;
         if let Some(delays) = &mut self.delays {
-            due_ns = due_ns.saturating_add(delays.next());
+            due_ns = due_ns.saturating_add(delays.next(left_ns));
         }
         if self.order == Order::Kept {
             due_ns = due_ns.max(self.last_due_ns);

@@ -284,6 +284,57 @@ fn jitter_has_the_distribution_that_was_asked_for() {
 }
 
 #[test]
+fn ordered_jitter_has_its_distribution_however_fast_frames_come() {
+    for (name, mean, deviation) in [
+        ("uniform", 0.0, 1.0 / 3.0_f64.sqrt()),
+        ("normal", 0.0, 1.0),
+        ("paretonormal", -0.025, 0.83),
+    ] {
+        for gap_us in [100_000_u64, 20_000, 10_000, 1000, 100] {
+            for correlation in ["0%", "50%"] {
+                let mut judge = judge(&[
+                    ("delay", "20ms"),
+                    ("jitter", "2ms"),
+                    ("distribution", name),
+                    ("delay-correlation", correlation),
+                ]);
+                assert!(judge.is_ordered());
+                // As many as there are in a minute, but no more than are needed.
+                let frames = (60_000_000 / gap_us).clamp(20_000, FRAMES as u64);
+                let delays: Vec<f64> = (0..frames)
+                    .map(|n| {
+                        let arrival_ns = n * gap_us * 1000;
+                        let delay_ns = common::due(&mut judge, arrival_ns, 60) - arrival_ns;
+                        (delay_ns as f64 - (20 * MS) as f64) / (2 * MS) as f64
+                    })
+                    .collect();
+                let (found_mean, found_deviation) = mean_and_deviation(&delays);
+                let what = format!("{name} {correlation} every {gap_us} us");
+                assert!((found_mean - mean).abs() < 0.05, "{what}: {found_mean}");
+                let near = (found_deviation / deviation - 1.0).abs() < 0.05;
+                assert!(near, "{what}: {found_deviation}");
+            }
+        }
+    }
+}
+
+#[test]
+fn ordered_frames_far_apart_are_as_correlated_as_was_asked_for() {
+    for (text, asked) in [("0%", 0.0), ("60%", 0.6)] {
+        let mut judge = judge(&[
+            ("delay", "20ms"),
+            ("jitter", "2ms"),
+            ("distribution", "normal"),
+            ("delay-correlation", text),
+        ]);
+        let each =
+            (0..FRAMES as u64).map(|n| common::due(&mut judge, n * 100 * MS, 60) % (100 * MS));
+        let found = correlation(&each.map(|delay| delay as f64).collect::<Vec<_>>());
+        assert!((found - asked).abs() < 0.01, "{text}: {found}");
+    }
+}
+
+#[test]
 fn jitter_is_as_correlated_as_was_asked_for() {
     for (text, asked) in [("0%", 0.0), ("25%", 0.25), ("60%", 0.6), ("95%", 0.95)] {
         let found = jitters(&[("distribution", "normal"), ("delay-correlation", text)]);
