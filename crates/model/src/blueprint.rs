@@ -7,7 +7,10 @@
 
 mod wire;
 
-pub use wire::{Junction, JunctionKind, JunctionState, WireBlueprint, WireChange, WireEnd};
+pub use wire::{
+    ADDRESS_LIMIT, AGEING_SECONDS, Junction, JunctionKind, JunctionState, WireBlueprint,
+    WireChange, WireEnd,
+};
 
 use crate::kind::{Bus, Firmware, Machine, NicModel, Video};
 use serde::{Deserialize, Serialize};
@@ -123,6 +126,11 @@ pub(crate) fn wire_end(address: Ipv4Addr, index: u32) -> SocketAddr {
 /// The name of an interface in its lab, `r1:eth1`.
 pub fn end_name(node: &str, interface: &str) -> String {
     format!("{node}:{interface}")
+}
+
+/// The name of a link, `r1:eth1--r2:eth1`: those of its ends in the order in which they are written.
+pub fn link_name(ends: [String; 2]) -> String {
+    ends.join("--")
 }
 
 /// A domain's name. Names hold no dot, so two pairs never meet in one name.
@@ -301,6 +309,9 @@ pub struct Nic {
     /// The other end of the link, as `NODE:INTERFACE`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub peer: Option<String>,
+    /// The segment that it is in.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub segment: Option<String>,
     /// Addresses with prefix length, given by the lab or from its pool.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub addresses: Vec<String>,
@@ -315,10 +326,17 @@ impl Nic {
         Self {
             carrier: Carrier::Down,
             peer: None,
+            segment: None,
             addresses: Vec::new(),
             mtu: None,
             ..self.clone()
         }
+    }
+
+    /// What it is joined to, in words: `r2:eth1` or `segment lan`.
+    pub fn joined_to(&self) -> Option<String> {
+        let segment = || Some(format!("segment {}", self.segment.as_ref()?));
+        self.peer.clone().or_else(segment)
     }
 }
 

@@ -85,6 +85,12 @@ codes! {
         "The value is understood, but too small or too large.";
     UNSAFE_PATH = "L0220", "a path leaves the lab's folder",
         "Files that a lab names lie beside the lab file or below it.";
+    RESERVED_NAME = "L0221", "a node has a name that means something else in a link",
+        "`host:`, `tap:` and `udp:` are ends of links that are not in the lab.";
+    INVALID_END = "L0222", "an end outside of the lab is not understood",
+        "Write `host:INTERFACE`, `tap:DEVICE` or `udp:ADDRESS:PORT`.";
+    NEEDS_WIRE = "L0223", "only a wire can do this",
+        "With `transport: direct` nothing is between the VMs: no segment, no end that is not a VM, and no impairment can be had.";
     IMAGE_MISSING = "L0301", "an image is missing",
         "The node's disk image is neither beside the lab nor in the image store. `--stand-in frr` boots our own image in its place.";
     IMAGE_UNREADABLE = "L0302", "an image cannot be read",

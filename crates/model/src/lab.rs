@@ -4,7 +4,7 @@
 //! depend on the host (addresses, ports, volumes) are not made yet; [`crate::allocate`] makes
 //! them.
 
-use crate::blueprint::end_name;
+use crate::blueprint::{JunctionKind, WireEnd, end_name};
 use crate::kind::{Dialect, Kind};
 use crate::mac::MacAddress;
 use crate::name::Name;
@@ -25,6 +25,9 @@ pub struct Lab {
     pub nodes: Vec<Node>,
     /// The links; no two share an end.
     pub links: Vec<Link>,
+    /// The segments, and the links of which an end is not in the lab; nothing else shares their
+    /// members.
+    pub segments: Vec<Segment>,
     /// How frames of interfaces that no link uses would travel.
     pub transport: Transport,
     /// How the nodes are managed.
@@ -52,6 +55,9 @@ impl Lab {
         for link in &mut self.links {
             link.transport = transport;
         }
+        for segment in &mut self.segments {
+            segment.transport = transport;
+        }
     }
 
     /// The name of an end, `r1:eth1`.
@@ -64,6 +70,18 @@ impl Lab {
             self.nodes[end.node].name.as_str(),
             &self.interface(end).name,
         )
+    }
+
+    /// The name of a member, `r1:eth1` or `host:eth1`.
+    ///
+    /// # Panics
+    ///
+    /// When it is an interface that is not of this lab.
+    pub fn member_name(&self, member: &Member) -> String {
+        match member {
+            Member::Interface(end) => self.end_name(*end),
+            Member::Outside { name, .. } => name.clone(),
+        }
     }
 
     /// The interface at an end of a link.
@@ -196,6 +214,35 @@ pub struct Link {
     pub transport: Transport,
     /// Where it stands.
     pub span: Span,
+}
+
+/// What joins members that need not be two, nor in the lab. Only a wire can do it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Its name: of a link, those of its ends.
+    pub name: String,
+    /// What it does with a frame.
+    pub kind: JunctionKind,
+    /// Its members.
+    pub members: Vec<Member>,
+    /// How its frames shall travel.
+    pub transport: Transport,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A member of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Member {
+    /// A data interface of a node.
+    Interface(End),
+    /// Something that is not in the lab.
+    Outside {
+        /// As it is written, such as `host:eth1`.
+        name: String,
+        /// What it is.
+        end: WireEnd,
+    },
 }
 
 /// How the nodes of a lab are managed.

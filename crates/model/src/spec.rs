@@ -3,6 +3,7 @@
 //! Every format reader ends here and everything behind it knows one form. Nothing is resolved
 //! yet: a kind is a word, an interface is a text. [`crate::resolve`] makes a [`crate::lab::Lab`].
 
+use crate::blueprint::JunctionKind;
 use crate::mac::MacAddress;
 use crate::span::{Span, Spanned};
 use ipnet::IpNet;
@@ -17,6 +18,8 @@ pub struct LabSpec {
     pub nodes: Vec<NodeSpec>,
     /// The links, in the order of the file.
     pub links: Vec<LinkSpec>,
+    /// The segments, in the order of the file.
+    pub segments: Vec<SegmentSpec>,
     /// How frames travel where a link does not say.
     pub transport: Transport,
     /// What is said of the management network.
@@ -129,12 +132,23 @@ pub struct LinkSpec {
     pub span: Span,
 }
 
-/// One end of a link as written.
+/// A segment of many as written.
+#[derive(Debug, Clone)]
+pub struct SegmentSpec {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// What it does with a frame.
+    pub kind: JunctionKind,
+    /// Its members.
+    pub members: Vec<EndSpec>,
+}
+
+/// One end of a link or segment as written.
 #[derive(Debug, Clone)]
 pub struct EndSpec {
-    /// The node's name.
+    /// The node's name, or a word for what is not in the lab, such as `host`.
     pub node: Spanned<String>,
-    /// The interface's name.
+    /// The interface's name, or what such a word needs.
     pub interface: Spanned<String>,
     /// Addresses of the interface.
     pub addresses: Vec<Spanned<IpNet>>,

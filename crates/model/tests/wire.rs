@@ -10,7 +10,7 @@ use support::{
     PAIR, blueprint, blueprint_with, built, lab_text, native, origin_ring, shown, topology,
 };
 use vnflab_model::blueprint::{
-    Attachment, Blueprint, DriveContent, JunctionState, WireBlueprint, WireChange, WireEnd,
+    Attachment, Blueprint, Carrier, DriveContent, JunctionState, WireBlueprint, WireChange, WireEnd,
 };
 use vnflab_model::observed::{DomainState, Observed, ObservedWire, Scope};
 use vnflab_model::plan::{
@@ -153,6 +153,71 @@ fn the_origins_files_are_direct_and_keep_their_local_ports_on_the_wire() {
     }
     lab.override_transport(Transport::Direct);
     assert_eq!(blueprint(&lab, Scope::System), direct);
+}
+
+/// Three routers on a LAN that reaches beyond the lab.
+const LAN: &str = "\
+name: lan
+defaults: {kind: frr}
+nodes: {r1: , r2: , r3: }
+links:
+  - r1:eth1 -- tap:lab0
+segments:
+  office:
+    members:
+      - {node: r1, interface: eth2, ipv4: 192.0.2.1/24}
+      - {node: r2, interface: eth2, ipv4: 192.0.2.2/24}
+      - r3:eth1
+      - host:eth1
+      - udp:198.51.100.7:4789
+    ageing: 5min
+    addresses: 100
+  repeater: {members: [\"r2:eth3\", \"r3:eth3\"], mode: hub}
+";
+
+#[test]
+fn a_segment_joins_many_and_reaches_beyond_the_lab() {
+    let blueprint = blueprint(&native(LAN), Scope::Session);
+    let wire = blueprint.wire.as_ref().unwrap();
+    insta::assert_debug_snapshot!(wire.junctions);
+    let outside: Vec<_> = wire
+        .ends
+        .iter()
+        .filter(|(_, end)| !matches!(end, WireEnd::Tunnel { .. }))
+        .collect();
+    insta::assert_debug_snapshot!("ends_outside_of_the_lab", outside);
+    let nics: Vec<_> = blueprint.node("r1").unwrap().data_nics().collect();
+    assert_eq!(nics[0].peer.as_deref(), Some("tap:lab0"));
+    assert_eq!(nics[1].segment.as_deref(), Some("office"));
+    assert_eq!(
+        (nics[0].carrier, nics[1].carrier),
+        (Carrier::Up, Carrier::Up)
+    );
+    let config = &blueprint.media["vnflab1.lan.r1.day0.iso"].files;
+    let config: String = config
+        .iter()
+        .map(|(_, text)| String::from_utf8_lossy(text))
+        .collect();
+    assert!(
+        config.contains("description eth2 to segment office"),
+        "{config}"
+    );
+}
+
+#[test]
+fn a_segment_changes_under_running_vms() {
+    let before = blueprint(&native(LAN), Scope::Session);
+    let mut observed = built(&before);
+    let edited = native(
+        &LAN.replace("      - r3:eth1\n", "")
+            .replace("mode: hub", "mode: switch")
+            .replace("host:eth1", "host:eth7"),
+    );
+    let after = blueprint_with(&edited, Scope::Session, &observed);
+    let plan = plan_up(&after, &observed, None).unwrap();
+    insta::assert_snapshot!(shown(&plan));
+    carry_out(&plan, &mut observed);
+    assert_eq!(observed.wires["lan"].config(), after.wire.as_ref());
 }
 
 #[test]

@@ -238,8 +238,8 @@ impl Sockets {
             .config()
             .into_iter()
             .flat_map(|wire| wire.ends.values());
-        for WireEnd::Tunnel { local, .. } in ends {
-            self.udp.insert(*local, wire_of(lab));
+        for local in ends.filter_map(WireEnd::local) {
+            self.udp.insert(local, wire_of(lab));
         }
     }
 }

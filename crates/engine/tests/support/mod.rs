@@ -234,6 +234,7 @@ impl TestLab {
             attachment,
             carrier: Carrier::Up,
             peer: None,
+            segment: None,
             addresses: Vec::new(),
             mtu: None,
         };

@@ -3,10 +3,10 @@
 use super::listener::Listeners;
 use super::management::{LabManagement, NodeManagement};
 use super::{AllocateError, Request, TUNNEL_PORT};
-use crate::blueprint::{Attachment, Carrier, Nic, NicRole, wire_end};
+use crate::blueprint::{Attachment, Carrier, JunctionKind, Nic, NicRole, wire_end};
 use crate::hash;
 use crate::kind::{Dialect, MediaForm};
-use crate::lab::{End, FixedTunnel, Interface, Lab, Node};
+use crate::lab::{End, FixedTunnel, Interface, Lab, Member, Node};
 use crate::mac::MacAddress;
 use crate::spec::{Transport, TunnelSpec};
 use ipnet::{IpNet, Ipv4Net};
@@ -34,7 +34,7 @@ pub(super) fn allocate(
     listeners: &[Listeners],
 ) -> Result<Vec<Vec<Nic>>, AllocateError> {
     let lab = request.lab;
-    let peers = peers(lab);
+    let joined = joined(lab);
     let link_addresses = link_addresses(request)?;
     let mut macs = MacPool::new(lab);
     let nodes = lab.nodes.iter().enumerate().map(|(position, node)| {
@@ -68,9 +68,9 @@ pub(super) fn allocate(
             let mac = interface
                 .mac
                 .unwrap_or_else(|| macs.derive(lab, node, interface.index));
-            let peer = peers.get(&end).copied();
-            let transport = peer.map_or(lab.transport, |(_, transport)| transport);
-            let peer = peer.map(|(peer, _)| peer);
+            let joined = joined.get(&end);
+            let transport = joined.map_or(lab.transport, |joined| joined.transport);
+            let peer = joined.and_then(|joined| joined.peer_end);
             let local = tunnel_end(own, interface.index, fixed(interface, transport));
             let remote = match transport {
                 Transport::Wire => wire_end(own, interface.index),
@@ -83,12 +83,12 @@ pub(super) fn allocate(
                     index: interface.index,
                 },
                 name: interface.name.clone(),
-                carrier: if peer.is_some() {
-                    Carrier::Up
-                } else {
-                    Carrier::Down
+                carrier: match joined {
+                    Some(_) => Carrier::Up,
+                    None => Carrier::Down,
                 },
-                peer: peer.map(|peer| lab.end_name(peer)),
+                peer: joined.and_then(|joined| joined.peer.clone()),
+                segment: joined.and_then(|joined| joined.segment).map(str::to_owned),
                 addresses: given
                     .chain(numbered)
                     .map(|address| address.to_string())
@@ -118,6 +118,7 @@ fn nic(node: &Node, mac: MacAddress, attachment: Attachment) -> Nic {
         attachment,
         carrier: Carrier::Down,
         peer: None,
+        segment: None,
         addresses: Vec::new(),
         mtu: None,
     }
@@ -194,15 +195,52 @@ fn fixed(interface: &Interface, transport: Transport) -> Option<FixedTunnel> {
     }
 }
 
-/// What each end is linked to, and how frames get there.
-fn peers(lab: &Lab) -> BTreeMap<End, (End, Transport)> {
-    lab.links
-        .iter()
-        .flat_map(|link| {
-            let [a, b] = link.ends;
-            [(a, (b, link.transport)), (b, (a, link.transport))]
-        })
-        .collect()
+/// What an interface is joined to.
+#[derive(Debug, Clone)]
+struct Joined<'a> {
+    /// The other end of a link.
+    peer: Option<String>,
+    /// The same, where it is an interface of the lab.
+    peer_end: Option<End>,
+    /// The segment of many.
+    segment: Option<&'a str>,
+    transport: Transport,
+}
+
+/// What each interface is joined to.
+fn joined(lab: &Lab) -> BTreeMap<End, Joined<'_>> {
+    let mut joined = BTreeMap::new();
+    for link in &lab.links {
+        let [a, b] = link.ends;
+        for (end, peer) in [(a, b), (b, a)] {
+            let to_peer = Joined {
+                peer: Some(lab.end_name(peer)),
+                peer_end: Some(peer),
+                segment: None,
+                transport: link.transport,
+            };
+            joined.insert(end, to_peer);
+        }
+    }
+    for segment in &lab.segments {
+        for member in &segment.members {
+            let Member::Interface(end) = member else {
+                continue;
+            };
+            let is_link = segment.kind == JunctionKind::Link;
+            let other = segment.members.iter().find(|other| *other != member);
+            let into_segment = Joined {
+                peer: other
+                    .filter(|_| is_link)
+                    .map(|other| lab.member_name(other)),
+                peer_end: None,
+                segment: (!is_link).then_some(segment.name.as_str()),
+                transport: segment.transport,
+            };
+            joined.insert(*end, into_segment);
+        }
+    }
+    joined
 }
 
 /// Addresses of the links that the lab leaves without, one /31 (RFC 3021) each.

@@ -1,10 +1,12 @@
-//! The lab's wire: an end for every interface that is on it, a junction for every link.
+//! The lab's wire: an end for every interface that is on it, a junction for every link and
+//! segment.
 
 use crate::blueprint::{
     Attachment, Junction, JunctionKind, JunctionState, NodeBlueprint, WireBlueprint, WireEnd,
+    link_name,
 };
 use crate::hash;
-use crate::lab::Lab;
+use crate::lab::{Lab, Member};
 use crate::spec::Transport;
 
 /// The wire; `None` where no interface is on it.
@@ -23,17 +25,35 @@ pub(super) fn allocate(lab: &Lab, nodes: &[NodeBlueprint]) -> Option<WireBluepri
             wire.ends.insert(node.end_name(nic), end);
         }
     }
-    for link in &lab.links {
-        if link.transport == Transport::Direct {
-            continue;
-        }
+    for link in lab
+        .links
+        .iter()
+        .filter(|link| link.transport == Transport::Wire)
+    {
         let members = link.ends.map(|end| lab.end_name(end));
         let junction = Junction {
             kind: JunctionKind::Link,
             members: members.to_vec(),
             state: JunctionState::Up,
         };
-        wire.junctions.insert(members.join("--"), junction);
+        wire.junctions.insert(link_name(members), junction);
+    }
+    for segment in &lab.segments {
+        for member in &segment.members {
+            if let Member::Outside { name, end } = member {
+                wire.ends.insert(name.clone(), end.clone());
+            }
+        }
+        let junction = Junction {
+            kind: segment.kind,
+            members: segment
+                .members
+                .iter()
+                .map(|member| lab.member_name(member))
+                .collect(),
+            state: JunctionState::Up,
+        };
+        wire.junctions.insert(segment.name.clone(), junction);
     }
     (!wire.ends.is_empty()).then_some(wire)
 }

@@ -29,7 +29,7 @@ pub struct WireBlueprint {
 }
 
 /// An end of the wire: where frames come in and go out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WireEnd {
     /// The tunnel of a node's interface: one datagram is one frame.
     Tunnel {
@@ -38,6 +38,33 @@ pub enum WireEnd {
         /// Bound by QEMU; frames are accepted from here only.
         remote: SocketAddr,
     },
+    /// A tunnel to somewhere else, one datagram a frame too.
+    Udp {
+        /// Bound by the wire.
+        local: SocketAddr,
+        /// Frames are sent there and accepted from there only.
+        remote: SocketAddr,
+    },
+    /// A TAP device of the host.
+    Tap {
+        /// Its name.
+        device: String,
+    },
+    /// An interface of the host.
+    Host {
+        /// Its name.
+        interface: String,
+    },
+}
+
+impl WireEnd {
+    /// Where the wire binds it, if it is a socket.
+    pub fn local(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tunnel { local, .. } | Self::Udp { local, .. } => Some(*local),
+            Self::Tap { .. } | Self::Host { .. } => None,
+        }
+    }
 }
 
 /// What joins ends: a link, or a segment of many.
@@ -56,13 +83,30 @@ pub struct Junction {
 pub enum JunctionKind {
     /// Gives it to the other of two ends.
     Link,
+    /// Gives it to the end behind which its address was seen, else to all others.
+    Switch {
+        /// An address that was not seen for so long is forgotten, in seconds.
+        ageing_seconds: u32,
+        /// Most addresses that are remembered.
+        addresses: u32,
+    },
+    /// Gives it to all others.
+    Hub,
 }
+
+/// The ageing time that IEEE 802.1Q recommends (table 8-6), in seconds.
+pub const AGEING_SECONDS: u32 = 300;
+
+/// As many addresses as a small switch has room for.
+pub const ADDRESS_LIMIT: u32 = 8192;
 
 impl JunctionKind {
     /// The word for people and JSON.
     pub fn word(self) -> &'static str {
         match self {
             Self::Link => "link",
+            Self::Switch { .. } => "switch",
+            Self::Hub => "hub",
         }
     }
 }
@@ -220,7 +264,7 @@ impl WireChange {
                 format!("connect the {}", junction.kind.word())
             }
             Self::Disconnect { .. } => "disconnect it".to_owned(),
-            Self::Move { members, .. } => format!("move it to {}", members.join(", ")),
+            Self::Move { .. } => "move its ends".to_owned(),
             Self::SetState {
                 state: JunctionState::Up,
                 ..

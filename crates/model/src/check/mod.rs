@@ -12,6 +12,7 @@ mod macs;
 mod paths;
 mod resources;
 mod running;
+mod transport;
 mod udp_ports;
 
 use crate::diagnostic::Diagnostics;
@@ -29,6 +30,7 @@ pub struct Rule {
 pub const RULES: &[Rule] = &[
     macs::RULE,
     udp_ports::RULE,
+    transport::RULE,
     consoles::RULE,
     addresses::RULE,
     paths::RULE,

@@ -33,7 +33,9 @@ pub(super) fn config(request: &Day0Request<'_>) -> String {
         let NicRole::Data { index } = nic.role else {
             continue;
         };
-        let Some(peer) = &nic.peer else { continue };
+        let Some(peer) = nic.joined_to() else {
+            continue;
+        };
         line(format_args!("interface eth{index}"));
         line(format_args!(" description {} to {peer}", nic.name));
         let first = nic

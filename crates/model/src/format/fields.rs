@@ -14,6 +14,7 @@ use crate::yaml::{Entry, Node, Scalar, Value};
 use ipnet::{IpNet, Ipv4Net};
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
+use vnflab_impairment::unit::Duration;
 
 /// Lowest port that ordinary users may bind (`net.ipv4.ip_unprivileged_port_start`'s default).
 const LOWEST_PORT: i64 = 1024;
@@ -254,6 +255,40 @@ impl<'n> Fields<'n> {
             found.push(diagnostic);
         }
         value
+    }
+
+    /// A time in whole seconds.
+    pub(super) fn seconds(
+        &self,
+        key: &'static Key,
+        found: &mut Diagnostics,
+    ) -> Option<Spanned<u32>> {
+        const NS: u64 = 1_000_000_000;
+        let Form::Seconds { least, most } = key.form else {
+            return None;
+        };
+        let node = self.node(key)?;
+        let text = text_of(node, key, found)?;
+        let time = match text.parse::<Duration>() {
+            Ok(time) => time,
+            Err(error) => {
+                found.push(
+                    Diagnostic::error(code::WRONG_TYPE, expectation(key.name, key.form))
+                        .at(node.span, printable(&error.to_string())),
+                );
+                return None;
+            }
+        };
+        let seconds = u32::try_from(time.ns() / NS).ok();
+        let seconds = seconds.filter(|seconds| time.ns() % NS == 0 && *seconds >= least);
+        match seconds.filter(|seconds| *seconds <= most) {
+            Some(seconds) => Some(Spanned::new(seconds, node.span)),
+            None => {
+                let (least, most) = (format!("{least}s"), format!("{most}s, in whole seconds"));
+                found.push(range(node, key.name, &shown(text), &least, &most));
+                None
+            }
+        }
     }
 
     /// An amount of memory in MiB.

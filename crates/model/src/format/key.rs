@@ -62,6 +62,15 @@ pub enum Form {
     Links(&'static Table),
     /// The two ends of a link.
     Ends(&'static Table),
+    /// Ends of links, any number of them.
+    Members(&'static Table),
+    /// A time in whole seconds, such as `300s` or `5min`.
+    Seconds {
+        /// The shortest, in seconds.
+        least: u32,
+        /// The longest, in seconds.
+        most: u32,
+    },
     /// One value for each end of a link.
     Pair(&'static Form),
 }
@@ -92,6 +101,12 @@ impl Form {
             Self::Links(_) => "a list of links".to_owned(),
             Self::Ends(_) => {
                 "the two ends of a link, such as `[\"r1:eth1\", \"r2:eth1\"]`".to_owned()
+            }
+            Self::Members(_) => {
+                "a list of interfaces, such as `[\"r1:eth1\", \"r2:eth1\"]`".to_owned()
+            }
+            Self::Seconds { least, most } => {
+                format!("a time from {least}s to {most}s, such as `30s` or `5min`")
             }
             Self::Pair(form) => format!("two values, each {}", form.expected()),
         }

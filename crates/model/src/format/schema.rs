@@ -112,7 +112,8 @@ fn inner(form: &Form) -> Option<&'static Table> {
         | Form::Named(table)
         | Form::List(table)
         | Form::Links(table)
-        | Form::Ends(table) => Some(table),
+        | Form::Ends(table)
+        | Form::Members(table) => Some(table),
         _ => None,
     }
 }
@@ -183,6 +184,14 @@ fn schema(form: &Form) -> Value {
             "minItems": 2,
             "maxItems": 2,
             "items": { "anyOf": [{ "type": "string", "pattern": "^[^:]+:.+$" }, reference(table)] },
+        }),
+        Form::Members(table) => json!({
+            "type": "array",
+            "items": { "anyOf": [{ "type": "string", "pattern": "^[^:]+:.+$" }, reference(table)] },
+        }),
+        Form::Seconds { .. } => json!({
+            "type": "string",
+            "pattern": "^ *[0-9]+(\\.[0-9]+)? *(s|sec|secs|m|min|h) *$",
         }),
         Form::Pair(form) => json!({
             "type": "array",

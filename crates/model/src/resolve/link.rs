@@ -1,10 +1,12 @@
-//! The ends of links: from names to positions.
+//! The ends of links and the members of segments: from names to positions.
 
+use super::outside;
+use crate::blueprint::{JunctionKind, link_name};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::format::shown;
 use crate::kind::{InterfacePattern, Kind};
-use crate::lab::{End, Link, Node};
+use crate::lab::{End, Lab, Link, Member, Node, Segment};
 use crate::span::Span;
 use crate::spec::{EndSpec, LabSpec};
 use std::collections::HashMap;
@@ -14,16 +16,18 @@ use std::sync::Arc;
 /// with all that there are.
 const SUGGESTION_LIMIT: usize = 100;
 
-/// The links of a lab, and what they ask of its nodes.
+/// The links and segments of a lab, and what they ask of its nodes.
 pub(super) struct Links {
-    pub(super) links: Vec<Link>,
-    /// Position in the spec of each link.
-    written: Vec<usize>,
-    /// The highest data interface that links use, by node, with the place.
+    /// Each with its position in the spec.
+    links: Vec<(usize, [Member; 2])>,
+    /// The members each with their position among those that are written.
+    segments: Vec<(usize, Vec<(usize, Member)>)>,
+    /// The highest data interface that they use, by node, with the place.
     pub(super) highest: Vec<Option<(u32, Span)>>,
 }
 
-/// Resolves all links; whatever is wrong with one is reported and the link left out.
+/// Resolves all links and segments; whatever is wrong with one is reported and the link, or the
+/// member, left out.
 pub(super) fn resolve(
     spec: &LabSpec,
     by_name: &HashMap<String, usize>,
@@ -37,117 +41,177 @@ pub(super) fn resolve(
         suggestions: SUGGESTION_LIMIT,
         indexes: HashMap::new(),
     };
-    let mut used: HashMap<End, Span> = HashMap::with_capacity(spec.links.len() * 2);
-    let mut resolved = Links {
-        links: Vec::with_capacity(spec.links.len()),
-        written: Vec::with_capacity(spec.links.len()),
+    let mut used = Used {
+        first: HashMap::with_capacity(spec.links.len() * 2),
         highest: vec![None; spec.nodes.len()],
     };
+    let mut links = Vec::with_capacity(spec.links.len());
     for (position, link) in spec.links.iter().enumerate() {
-        let ends = [0, 1].map(|side| lookup.end(&link.ends[side], found));
-        if let [Some(left), Some(right)] = ends
+        let ends = [0, 1].map(|side| lookup.member(&link.ends[side], found));
+        if let [Some(left), Some(right)] = &ends
             && left == right
         {
-            let [first, second] = &link.ends;
-            found.push(
-                Diagnostic::error(
-                    code::SELF_LINK,
-                    format!(
-                        "both ends of a link are `{}` of `{}`",
-                        shown(&first.interface.value),
-                        shown(&first.node.value)
-                    ),
-                )
-                .at(second.interface.span, "the same interface")
-                .and_at(first.interface.span, "one end")
-                .help("join two different interfaces"),
-            );
+            found.push(self_link(&link.ends));
             continue;
         }
         let mut free = true;
         for (end, written) in ends.iter().zip(&link.ends) {
-            let Some(end) = *end else {
-                continue;
-            };
-            let span = written.interface.span;
-            if let Some(first) = used.get(&end) {
-                free = false;
-                found.push(in_use(written, *first));
-                continue;
-            }
-            used.insert(end, span);
+            free &= end
+                .as_ref()
+                .is_none_or(|end| used.take(end, written, found));
+        }
+        if let ([Some(left), Some(right)], true) = (ends, free) {
+            links.push((position, [left, right]));
+        }
+    }
+    let mut segments = Vec::with_capacity(spec.segments.len());
+    for (position, segment) in spec.segments.iter().enumerate() {
+        let mut members = Vec::with_capacity(segment.members.len());
+        for (at, written) in segment.members.iter().enumerate() {
+            let member = lookup.member(written, found);
+            let member = member.filter(|member| used.take(member, written, found));
+            members.extend(member.map(|member| (at, member)));
+        }
+        segments.push((position, members));
+    }
+    Links {
+        links,
+        segments,
+        highest: used.highest,
+    }
+}
+
+/// What is used by links and segments.
+struct Used {
+    first: HashMap<Member, Span>,
+    highest: Vec<Option<(u32, Span)>>,
+}
+
+impl Used {
+    /// Whether a member is free until now; it is taken then, else that is reported.
+    fn take(&mut self, member: &Member, written: &EndSpec, found: &mut Diagnostics) -> bool {
+        let span = written.interface.span;
+        if let Some(first) = self.first.get(member) {
+            found.push(in_use(written, *first));
+            return false;
+        }
+        self.first.insert(member.clone(), span);
+        if let Member::Interface(end) = member {
             let index = end.interface as u32 + 1;
-            let highest = &mut resolved.highest[end.node];
+            let highest = &mut self.highest[end.node];
             if highest.is_none_or(|(known, _)| index > known) {
                 *highest = Some((index, span));
             }
         }
-        if let ([Some(left), Some(right)], true) = (ends, free) {
-            resolved.links.push(Link {
-                ends: [left, right],
-                transport: link
-                    .transport
-                    .as_ref()
-                    .map_or(spec.transport, |transport| transport.value),
-                span: link.span,
-            });
-            resolved.written.push(position);
-        }
+        true
     }
-    resolved
+}
+
+fn self_link([first, second]: &[EndSpec; 2]) -> Diagnostic {
+    Diagnostic::error(
+        code::SELF_LINK,
+        format!(
+            "both ends of a link are `{}` of `{}`",
+            shown(&first.interface.value),
+            shown(&first.node.value)
+        ),
+    )
+    .at(second.interface.span, "the same interface")
+    .and_at(first.interface.span, "one end")
+    .help("join two different interfaces")
 }
 
 fn in_use(end: &EndSpec, first: Span) -> Diagnostic {
     let (node, interface) = (shown(&end.node.value), shown(&end.interface.value));
     Diagnostic::error(
         code::INTERFACE_IN_USE,
-        format!("`{interface}` of `{node}` is used by two links"),
+        format!("`{interface}` of `{node}` is used twice"),
     )
     .at(end.interface.span, "used again here")
     .and_at(first, "first used here")
-    .help("an interface is the end of one link only; use another one")
+    .help("an interface is in one link or segment only; use another one")
 }
 
 impl Links {
-    /// Hands what the links say about their ends over to the interfaces. Nodes that could not be
-    /// resolved are left out, and so are the links to them.
-    pub(super) fn apply(
-        self,
-        spec: &LabSpec,
-        resolved: Vec<Option<Node>>,
-    ) -> (Vec<Node>, Vec<Link>) {
+    /// Hands what links and segments say about their ends over to the interfaces. Nodes that
+    /// could not be resolved are left out, and so are the links to them.
+    pub(super) fn apply(self, spec: &LabSpec, resolved: Vec<Option<Node>>, lab: &mut Lab) {
         let mut positions = Vec::with_capacity(resolved.len());
-        let mut nodes = Vec::with_capacity(resolved.len());
         for node in resolved {
-            positions.push(node.is_some().then_some(nodes.len()));
-            nodes.extend(node);
+            positions.push(node.is_some().then_some(lab.nodes.len()));
+            lab.nodes.extend(node);
         }
-        let place = |nodes: &[Node], end: End| {
-            let node = positions[end.node]?;
-            let exists = end.interface < nodes[node].interfaces.len();
-            exists.then_some(End { node, ..end })
+        let place = |nodes: &[Node], member: Member| match member {
+            Member::Interface(end) => {
+                let node = positions[end.node]?;
+                let exists = end.interface < nodes[node].interfaces.len();
+                exists.then_some(Member::Interface(End { node, ..end }))
+            }
+            outside => Some(outside),
         };
-        let mut links = Vec::with_capacity(self.links.len());
-        for (link, written) in self.links.iter().zip(&self.written) {
-            let written = &spec.links[*written];
-            let [Some(left), Some(right)] = link.ends.map(|end| place(&nodes, end)) else {
+        for (written, ends) in self.links {
+            let written = &spec.links[written];
+            let [Some(left), Some(right)] = ends.map(|end| place(&lab.nodes, end)) else {
                 continue;
             };
-            let ends = [left, right];
-            for (end, from) in ends.iter().zip(&written.ends) {
-                let interface = &mut nodes[end.node].interfaces[end.interface];
-                interface.mac = from.mac.as_ref().map(|mac| mac.value);
-                interface.mac_span = from.mac.as_ref().map(|mac| mac.span);
-                interface.addresses = from.addresses.iter().map(|one| one.value).collect();
-                interface.address_spans = from.addresses.iter().map(|one| one.span).collect();
-                interface.mtu = written.mtu.as_ref().map(|mtu| mtu.value);
-                if let Some(tunnel) = &mut interface.tunnel {
-                    tunnel.connected = true;
+            let transport = written.transport.as_ref();
+            let transport = transport.map_or(spec.transport, |transport| transport.value);
+            let mtu = written.mtu.as_ref().map(|mtu| mtu.value);
+            for (member, from) in [&left, &right].into_iter().zip(&written.ends) {
+                describe(&mut lab.nodes, member, from, mtu);
+            }
+            match (left, right) {
+                (Member::Interface(left), Member::Interface(right)) => lab.links.push(Link {
+                    ends: [left, right],
+                    transport,
+                    span: written.span,
+                }),
+                (left, right) => {
+                    let name = link_name([&left, &right].map(|end| lab.member_name(end)));
+                    lab.segments.push(Segment {
+                        name,
+                        kind: JunctionKind::Link,
+                        members: vec![left, right],
+                        transport,
+                        span: written.span,
+                    });
                 }
             }
-            links.push(Link { ends, ..*link });
         }
-        (nodes, links)
+        for (written, members) in self.segments {
+            let written = &spec.segments[written];
+            let mut placed = Vec::with_capacity(members.len());
+            for (at, member) in members {
+                let Some(member) = place(&lab.nodes, member) else {
+                    continue;
+                };
+                describe(&mut lab.nodes, &member, &written.members[at], None);
+                placed.push(member);
+            }
+            lab.segments.push(Segment {
+                name: written.name.value.clone(),
+                kind: written.kind,
+                members: placed,
+                transport: spec.transport,
+                span: written.name.span,
+            });
+        }
+    }
+}
+
+/// Gives an interface what its link says of it.
+fn describe(nodes: &mut [Node], member: &Member, from: &EndSpec, mtu: Option<u32>) {
+    let Member::Interface(end) = member else {
+        return;
+    };
+    let interface = &mut nodes[end.node].interfaces[end.interface];
+    interface.mac = from.mac.as_ref().map(|mac| mac.value);
+    interface.mac_span = from.mac.as_ref().map(|mac| mac.span);
+    interface.addresses = from.addresses.iter().map(|one| one.value).collect();
+    interface.address_spans = from.addresses.iter().map(|one| one.span).collect();
+    interface.mtu = mtu;
+    if let Some(tunnel) = &mut interface.tunnel {
+        tunnel.connected = true;
     }
 }
 
@@ -162,6 +226,13 @@ struct Lookup<'a> {
 }
 
 impl<'a> Lookup<'a> {
+    fn member(&mut self, end: &'a EndSpec, found: &mut Diagnostics) -> Option<Member> {
+        match outside::is_outside(end) {
+            true => outside::resolve(end, found),
+            false => self.end(end, found).map(Member::Interface),
+        }
+    }
+
     fn end(&mut self, end: &'a EndSpec, found: &mut Diagnostics) -> Option<End> {
         let Some(node) = self.node(&end.node) else {
             found.push(self.unknown_node(end));

@@ -7,6 +7,7 @@
 
 mod link;
 mod management;
+mod outside;
 mod stand_in;
 
 use crate::check::check;
@@ -47,6 +48,10 @@ pub fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnosti
         .iter()
         .map(|node| kind_of(node, catalogue, &mut found))
         .collect();
+    outside::check_names(&spec.nodes, &mut found);
+    for segment in &spec.segments {
+        valid_name(&segment.name, "segment", &mut found);
+    }
     let links = link::resolve(spec, &by_name, &kinds, &mut found);
     let resolved: Vec<Option<Node>> = spec
         .nodes
@@ -63,13 +68,13 @@ pub fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnosti
     );
     let (loopback_pool, link_pool) = pools.unwrap_or_else(default_pools);
     let name = name.unwrap_or_else(|| Name::new("lab").expect("three letters"));
-    let (nodes, links) = links.apply(spec, resolved);
     let management = management::management(spec, &mut found);
-    let lab = Lab {
+    let mut lab = Lab {
         name,
         name_span: spec.name.span,
-        nodes,
-        links,
+        nodes: Vec::with_capacity(spec.nodes.len()),
+        links: Vec::with_capacity(spec.links.len()),
+        segments: Vec::with_capacity(spec.segments.len()),
         transport: spec.transport,
         management,
         loopback_pool,
@@ -77,6 +82,7 @@ pub fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnosti
         console_address: spec.console_address.as_ref().map(|address| address.value),
         console_span: spec.console_address.as_ref().map(|address| address.span),
     };
+    links.apply(spec, resolved, &mut lab);
     if found.has_errors() {
         // What is left of the lab is looked over all the same, so that all mistakes are told at
         // once; nobody else gets to see it.

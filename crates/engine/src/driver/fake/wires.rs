@@ -46,7 +46,7 @@ impl World {
             .filter(|_| self.running_wires.contains(&node.lab))
             .into_iter()
             .flat_map(|wire| wire.ends.values())
-            .map(|WireEnd::Tunnel { local, .. }| *local)
+            .filter_map(WireEnd::local)
             .collect();
         let mut nics = node.nics.iter();
         let unheard = nics.find(|nic| {

@@ -20,6 +20,8 @@ keys! {
         "The nodes by name. A node that only needs the defaults can be left empty.";
     LINKS = "links", Form::Links(&LINK), "[\"r1:eth1 -- r2:eth1\"]",
         "The links: `r1:eth1 -- r2:eth1`, or a mapping with `endpoints`. Interfaces go by the vendor's names (`Gi2`, `Ethernet1`) or by `eth1`, `eth2` and so on, which are the data interfaces in order.";
+    SEGMENTS = "segments", Form::Named(&SEGMENT), "{lan: {members: [\"r1:eth2\", \"r2:eth2\", \"host:eth1\"]}}",
+        "LANs of any number of interfaces, by name. An interface is in one link or segment only.";
     TRANSPORT = "transport", Form::Words(Transport::WORDS), "wire",
         "`wire`: frames pass through the lab's wire, a process of its own in which every link can be seen, changed and cut while it runs; every interface can be linked anew without its VM noticing. `direct`: from QEMU to QEMU, with nothing in between. `wire` by default.";
     MGMT = "mgmt", Form::Table(&MANAGEMENT), "{mode: user}",
@@ -62,7 +64,7 @@ keys! {
         "The configuration itself.";
 
     ENDPOINTS = "endpoints", Form::Ends(&ENDPOINT), "[\"r1:eth1\", \"r2:eth1\"]",
-        "The two ends: `NODE:INTERFACE` each, or mappings.";
+        "The two ends: `NODE:INTERFACE` each, or mappings. An end can also be an interface of the host (`host:eth1`), a TAP device (`tap:lab0`) or a UDP tunnel to elsewhere (`udp:192.0.2.1:4789`, which is bound to the same port here, or `udp:192.0.2.1:4789@5000`).";
     MTU = "mtu", Form::Integer { least: 68, most: 9216 }, "9000",
         "Largest packet on the link in bytes, without the Ethernet header.";
     LINK_TRANSPORT = "transport", Form::Words(Transport::WORDS), "direct",
@@ -71,6 +73,15 @@ keys! {
         "IPv4 addresses of the two ends.";
     LINK_IPV6 = "ipv6", Form::Pair(&Form::InterfaceAddress), "[\"2001:db8::/127\", \"2001:db8::1/127\"]",
         "IPv6 addresses of the two ends.";
+
+    MEMBERS = "members", Form::Members(&ENDPOINT), "[\"r1:eth2\", \"r2:eth2\"]",
+        "The interfaces that are joined, as in `endpoints`.";
+    SEGMENT_MODE = "mode", Form::Words(&["switch", "hub"]), "hub",
+        "`switch`: learns behind which member an address is, and floods what it does not know. `hub`: gives every frame to all other members. All control frames pass both (STP, LACP, LLDP, 802.1X). `switch` by default.";
+    AGEING = "ageing", Form::Seconds { least: 1, most: 1_000_000 }, "300s",
+        "How long a switch remembers an address that it does not see again; `300s` by default.";
+    ADDRESSES = "addresses", Form::Integer { least: 0, most: 1_000_000 }, "1024",
+        "Most addresses that a switch remembers; frames to others are flooded. 8192 by default.";
 
     END_NODE = "node", Form::Text, "r1", "The node.";
     END_INTERFACE = "interface", Form::Text, "eth1", "The interface.";
@@ -130,6 +141,7 @@ pub(crate) static LAB: Table = Table {
         &KINDS,
         &NODES,
         &LINKS,
+        &SEGMENTS,
         &TRANSPORT,
         &MGMT,
         &ADDRESSING,
@@ -214,6 +226,13 @@ pub(super) static LINK: Table = Table {
     keys: &[&ENDPOINTS, &MTU, &LINK_TRANSPORT, &LINK_IPV4, &LINK_IPV6],
     required: &[&ENDPOINTS],
     hints: &[("type", NOT_OURS), ("vars", NOT_OURS), ("labels", NOT_OURS)],
+};
+
+pub(super) static SEGMENT: Table = Table {
+    title: "a segment",
+    keys: &[&MEMBERS, &SEGMENT_MODE, &AGEING, &ADDRESSES],
+    required: &[&MEMBERS],
+    hints: &[("endpoints", "the key is `members`")],
 };
 
 pub(super) static ENDPOINT: Table = Table {

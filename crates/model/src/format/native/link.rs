@@ -112,7 +112,7 @@ fn long(node: &Node, found: &mut Diagnostics) -> Option<LinkSpec> {
         found.push(
             Diagnostic::error(code::INVALID_LINK, message)
                 .at(endpoints.span, "not two ends")
-                .help("a segment of many is a node that switches; join each to it by a link"),
+                .help("a segment of many stands below `segments`, with a name of its own"),
         );
         return None;
     };
@@ -129,7 +129,7 @@ fn long(node: &Node, found: &mut Diagnostics) -> Option<LinkSpec> {
     })
 }
 
-fn long_end(node: &Node, found: &mut Diagnostics) -> Option<EndSpec> {
+pub(super) fn long_end(node: &Node, found: &mut Diagnostics) -> Option<EndSpec> {
     match &node.value {
         Value::Scalar(scalar) => end(node, 0, &scalar.text, found),
         Value::Sequence(_) => {

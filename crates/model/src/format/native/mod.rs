@@ -5,6 +5,7 @@
 
 pub(crate) mod keys;
 mod link;
+mod segment;
 
 use self::keys as key;
 use super::fields::{Fields, shown, wrong_type};
@@ -18,7 +19,7 @@ use crate::resolve::unknown_kind;
 use crate::span::{Sources, Span, Spanned};
 use crate::spec::{
     AddressingSpec, ImageSpec, LabSpec, LinkSpec, ManagementMode, ManagementSpec, NodeSpec,
-    StartupConfigSpec, Transport,
+    SegmentSpec, StartupConfigSpec, Transport,
 };
 use crate::yaml::scalar::Schema;
 use crate::yaml::{self, Entry, Node, Value};
@@ -143,12 +144,14 @@ impl Reader<'_> {
         };
         let links = topology(&key::LINKS, &mut self.found);
         let links = self.links(links);
+        let segments = self.segments(&top);
 
         let name = top.text(&key::NAME, &mut self.found);
         Some(LabSpec {
             name: name.unwrap_or_else(|| Spanned::new(default_name(input, file), place)),
             nodes,
             links,
+            segments,
             transport: transport(&top, &key::TRANSPORT, &mut self.found)
                 .map_or(Transport::Wire, |transport| transport.value),
             management: self.management(&top),
@@ -335,6 +338,14 @@ impl Reader<'_> {
             .collect()
     }
 
+    fn segments(&mut self, top: &Fields<'_>) -> Vec<SegmentSpec> {
+        let entries = self.mapping(top.node(&key::SEGMENTS), &key::SEGMENTS);
+        entries
+            .iter()
+            .filter_map(|entry| segment::read(entry, &mut self.found))
+            .collect()
+    }
+
     fn management(&mut self, top: &Fields<'_>) -> ManagementSpec {
         let found = &mut self.found;
         let Some(fields) = top.table(&key::MGMT, found) else {
@@ -468,6 +479,7 @@ mod tests {
         ),
         (&key::LINK, "links: [{@}]\n"),
         (&key::ENDPOINT, "links: [{endpoints: [{@}, \"r2:eth1\"]}]\n"),
+        (&key::SEGMENT, "segments: {lan: {@}}\n"),
         (&key::MANAGEMENT, "mgmt: {@}\n"),
         (&key::POOLS, "addressing: {@}\n"),
         (&key::CONSOLES, "console: {@}\n"),

@@ -91,6 +91,7 @@ fn read(sources: &Sources, input: &Input, catalogue: &Catalogue) -> (Option<LabS
         name: Spanned::new(name_from(&input.folder_name), place),
         nodes,
         links,
+        segments: Vec::new(),
         // The origin joined QEMU to QEMU.
         transport: Transport::Direct,
         management: ManagementSpec {

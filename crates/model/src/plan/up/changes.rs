@@ -75,8 +75,9 @@ pub(super) fn settled(was: &NodeBlueprint, shall: &NodeBlueprint) -> NodeBluepri
             continue;
         }
         old.carrier = new.carrier;
-        if old.peer != new.peer {
+        if (&old.peer, &old.segment) != (&new.peer, &new.segment) {
             old.peer.clone_from(&new.peer);
+            old.segment.clone_from(&new.segment);
             old.addresses.clone_from(&new.addresses);
             old.mtu = new.mtu;
         }
@@ -115,12 +116,10 @@ fn is_kept(old: &Drive, new: &Drive) -> bool {
 }
 
 fn nic_change(was: &Nic, shall: &Nic) -> String {
-    let unlinked = "nothing".to_owned();
     let name = &shall.name;
-    if was.peer != shall.peer {
-        let old = was.peer.as_ref().unwrap_or(&unlinked);
-        let new = shall.peer.as_ref().unwrap_or(&unlinked);
-        return format!("{name} to {old} → {new}");
+    let joined = |nic: &Nic| nic.joined_to().unwrap_or_else(|| "nothing".to_owned());
+    if joined(was) != joined(shall) {
+        return format!("{name} to {} → {}", joined(was), joined(shall));
     }
     if was.addresses != shall.addresses {
         return format!("addresses of {name}");

@@ -141,11 +141,10 @@ fn set_carriers(plan: &mut Plan, node: &NodeBlueprint, observed: &ObservedDomain
         if node.wire_end(nic).is_none() || has.is_none_or(|has| has == nic.carrier) {
             continue;
         }
-        let reason = match (nic.carrier, &nic.peer) {
-            (Carrier::Up, Some(peer)) => format!("linked to {peer}"),
-            (Carrier::Up, None) => "linked".to_owned(),
-            (Carrier::Down, Some(peer)) => format!("the link to {peer} is down"),
-            (Carrier::Down, None) => "not linked".to_owned(),
+        let reason = match (nic.carrier, nic.joined_to()) {
+            (_, None) => "linked to nothing".to_owned(),
+            (Carrier::Up, Some(joined)) => format!("linked to {joined}"),
+            (Carrier::Down, Some(joined)) => format!("the link to {joined} is down"),
         };
         let action = Action::SetCarrier {
             domain: node.domain(),

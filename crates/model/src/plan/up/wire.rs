@@ -167,12 +167,26 @@ fn changes(name: &str, is: Option<&Junction>, shall: &Junction) -> Vec<(WireChan
     }
     let mut changes = Vec::new();
     let members = |junction: &Junction| junction.members.iter().cloned().collect::<BTreeSet<_>>();
-    if members(is) != members(shall) {
+    let (has, wants) = (members(is), members(shall));
+    if has != wants {
         let change = WireChange::Move {
             name: name.to_owned(),
             members: shall.members.clone(),
         };
-        changes.push((change, format!("joins {}", joined(&is.members))));
+        let part = |word: &str, names: Vec<&str>| match names.is_empty() {
+            true => None,
+            false => Some(format!("{word} {}", names.join(", "))),
+        };
+        let gains = part(
+            "gains",
+            wants.difference(&has).map(String::as_str).collect(),
+        );
+        let loses = part(
+            "loses",
+            has.difference(&wants).map(String::as_str).collect(),
+        );
+        let reason: Vec<String> = gains.into_iter().chain(loses).collect();
+        changes.push((change, reason.join(", ")));
     }
     if is.state != shall.state {
         let change = WireChange::SetState {
@@ -186,11 +200,4 @@ fn changes(name: &str, is: Option<&Junction>, shall: &Junction) -> Vec<(WireChan
         changes.push((change, reason.to_owned()));
     }
     changes
-}
-
-fn joined(members: &[String]) -> String {
-    match members.is_empty() {
-        true => "nothing".to_owned(),
-        false => members.join(", "),
-    }
 }
