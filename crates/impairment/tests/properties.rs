@@ -4,7 +4,7 @@ mod common;
 
 use common::settings;
 use proptest::prelude::*;
-use vnflab_impairment::{Judge, Settings, Verdict};
+use vnflab_impairment::{Judge, KEYS, Settings, Verdict};
 
 /// Values of which any combination is asked for, most of them at their limits.
 const VALUES: &[(&str, &[&str])] = &[
@@ -127,6 +127,12 @@ fn run(judge: &mut Judge, start_ns: u64, frames: &[(u64, usize)]) -> Vec<(u64, V
         (now_ns, judge.judge(now_ns, &mut frame), frame)
     });
     each.collect()
+}
+
+#[test]
+fn every_key_is_among_what_is_asked_for() {
+    let here = VALUES.iter().map(|(key, _)| *key);
+    assert!(here.eq(KEYS.iter().map(|key| key.name)));
 }
 
 proptest! {

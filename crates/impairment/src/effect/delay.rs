@@ -117,7 +117,7 @@ struct Wave {
 }
 
 /// How long a stretch is, in jitters. With four the delay falls faster than time passes in so few
-/// moments that its mean and deviation are within 1 % of those asked for; with two it would be 5 %.
+/// moments that mean and deviation are within 2 % of the jitter asked for; with two it would be 10 %.
 const STRETCH: u64 = 4;
 
 impl Delays {
