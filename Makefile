@@ -3,7 +3,7 @@
 CARGO ?= $(shell command -v cargo || echo $(HOME)/.cargo/bin/cargo)
 VNFLAB := target/release/vnflab
 
-.PHONY: help demo test check bench setup build image install clean
+.PHONY: help demo test check bench fuzz setup build image install clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -20,6 +20,9 @@ check: ## format and lints alone
 
 bench: build image ## time up, down, check and plan against their floors
 	@$(CARGO) bench --quiet --package vnflab-cli --bench lab
+
+fuzz: ## feed the readers of foreign bytes with nonsense, 20 seconds each
+	@scripts/fuzz
 
 setup: ## install what is missing and start libvirt
 	@scripts/setup
