@@ -20,7 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod capture;
+pub mod capture;
 pub mod config;
 pub mod control;
 pub mod core;

@@ -1,4 +1,7 @@
 //! Captures: from the fabric's copies to a pcapng stream.
+
+pub mod pcapng;
+
 use crate::control::protocol::{CaptureRequest, Reply};
 use crate::control::server::{Served, answer};
 use std::io;
