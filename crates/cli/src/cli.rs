@@ -1,5 +1,8 @@
 //! What can be asked of the command: arguments and their help, nothing else.
 
+mod impairment;
+pub(crate) mod wire;
+
 use crate::complete;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
@@ -87,6 +90,9 @@ pub(crate) enum Command {
     Ps(PsArgs),
     /// List links with the ports and state of both ends
     Links(LinksArgs),
+    /// Impair, cut, move or probe a link while the lab runs
+    #[command(subcommand, arg_required_else_help = true)]
+    Link(wire::LinkCommand),
     /// Open a node's serial console; Ctrl-] leaves
     Console(ConsoleArgs),
     /// Log in to a node over SSH, or run a command there
@@ -102,6 +108,9 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Show the domain XML that would be defined for a node
     Xml(XmlArgs),
+    /// The data plane by itself
+    #[command(subcommand, arg_required_else_help = true)]
+    Wire(wire::WireCommand),
     /// Print the JSON schema of lab files, for editors
     Schema,
     /// Print a shell's completion script

@@ -3,14 +3,16 @@
 use crate::cli::{Global, ScopeArgs};
 use crate::error::{CommandError, ErrorKind};
 use crate::target;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use vnflab_engine::driver::Driver;
 use vnflab_engine::driver::libvirt::LibvirtDriver;
-use vnflab_engine::wire::AbsentWires;
+use vnflab_engine::wire::{AbsentWires, KeeperCommand, LocalWires, Place, Wires};
 use vnflab_engine::workspace::Workspace;
 use vnflab_model::kind::Catalogue;
-use vnflab_model::observed::{Observed, ObservedDomain};
+use vnflab_model::observed::{Locality, Observed, ObservedDomain, Scope};
 
 /// Largest kind file in bytes; ours have a thousand.
 const KIND_FILE_LIMIT: u64 = 256 * 1024;
@@ -85,15 +87,29 @@ fn read_kind(path: &Path) -> io::Result<(String, String)> {
     Ok((path.display().to_string(), text))
 }
 
-/// The connection that was asked for, and the kinds.
+/// The connection that was asked for, the wires beside it, and the kinds.
 pub(crate) fn workspace(global: &Global) -> Result<Workspace, CommandError> {
     let catalogue = catalogue(global)?;
     let driver = LibvirtDriver::connect(global.connect.as_deref())?;
-    Ok(Workspace::new(
-        Box::new(driver),
-        Box::new(AbsentWires),
-        catalogue,
-    ))
+    let wires: Box<dyn Wires> = match driver.locality() {
+        Locality::Local => Box::new(wires_of(global, driver.scope())?),
+        Locality::Remote => Box::new(AbsentWires),
+    };
+    Ok(Workspace::new(Box::new(driver), wires, catalogue))
+}
+
+/// The wires of this machine, kept by this very program.
+pub(crate) fn wires_of(global: &Global, scope: Scope) -> Result<LocalWires, CommandError> {
+    let mut arguments: Vec<OsString> = Vec::new();
+    if let Some(uri) = &global.connect {
+        arguments.extend(["--connect".into(), uri.into()]);
+    }
+    arguments.extend(["wire".into(), "serve".into()]);
+    let keeper = KeeperCommand {
+        program: std::env::current_exe()?,
+        arguments,
+    };
+    Ok(LocalWires::new(Place::of_user(scope)?, keeper))
 }
 
 /// The current folder, absolute and without symbolic links, as labs record theirs. A folder that
@@ -171,7 +187,8 @@ impl World {
         })
     }
 
-    fn current_lab(&self) -> Option<&str> {
+    /// The lab of the current folder, if something of it exists.
+    pub(crate) fn current_lab(&self) -> Option<&str> {
         target::lab_of_folder(&self.observed, &self.folder)
     }
 }

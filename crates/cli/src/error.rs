@@ -11,6 +11,7 @@ use vnflab_engine::ssh::SshError;
 use vnflab_engine::wire::WireError;
 use vnflab_engine::workspace::WorkspaceError;
 use vnflab_model::plan::PlanError;
+use vnflab_wire::control::ClientError;
 
 /// Most causes that are told; a longer chain repeats itself.
 const CAUSE_LIMIT: usize = 8;
@@ -118,6 +119,14 @@ impl CommandError {
         self
     }
 
+    /// Adds the known name that is spelt most like this one, if one is.
+    pub(crate) fn suggest<'a>(self, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        match vnflab_model::diagnostic::nearest(name, known) {
+            Some(nearest) => self.hint(format!("Did you mean `{nearest}`?")),
+            None => self,
+        }
+    }
+
     /// Nothing has this name; perhaps one of the known ones is meant.
     pub(crate) fn unknown<'a>(
         noun: &str,
@@ -152,6 +161,12 @@ impl From<DriverError> for CommandError {
 }
 
 /// The wire of a lab.
+impl From<ClientError> for CommandError {
+    fn from(error: ClientError) -> Self {
+        Self::new(ErrorKind::Failed, error.to_string())
+    }
+}
+
 impl From<WireError> for CommandError {
     fn from(error: WireError) -> Self {
         let new = Self::new(ErrorKind::Failed, error.to_string());

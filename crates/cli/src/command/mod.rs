@@ -12,6 +12,7 @@ pub(crate) mod explain;
 mod image;
 mod kinds;
 mod lab;
+mod link;
 mod links;
 mod plan;
 mod power;
@@ -20,6 +21,7 @@ mod ssh;
 mod up;
 mod wait;
 mod watch;
+mod wire;
 mod xml;
 
 use crate::cli::{Cli, Command};
@@ -41,6 +43,8 @@ pub(crate) fn run(cli: &Cli, screen: &Screen) -> Result<ExitCode, CommandError> 
         Command::Restart(arguments) => power::restart(global, arguments, screen),
         Command::Ps(arguments) => ps::run(global, arguments, screen),
         Command::Links(arguments) => links::run(global, arguments, screen),
+        Command::Link(command) => link::run(global, command, screen),
+        Command::Wire(command) => wire::run(global, command, screen),
         Command::Console(arguments) => console::run(global, arguments, screen),
         Command::Ssh(arguments) => ssh::run(global, arguments),
         Command::Kinds(arguments) => kinds::run(global, arguments, screen),

@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod images;
 pub(crate) mod kinds;
+mod lab_yaml;
 pub(crate) mod links;
 mod paint;
 pub(crate) mod plan;
@@ -18,6 +19,7 @@ pub(crate) mod ps;
 pub(crate) mod run;
 mod table;
 mod time;
+pub(crate) mod wire;
 
 use crate::cli::{ColorChoice, Global};
 use crate::context::Listed;
@@ -145,6 +147,11 @@ impl Screen {
             (Format::Text, true) => self.write("\x1b[H\x1b[2J"),
             (Format::Text, false) => self.write("\n"),
         }
+    }
+
+    /// Warns on stderr, unless it shall be quiet.
+    pub(crate) fn warn(&self, text: &str) {
+        self.say(&format!("{} {text}", self.err.warning("warning:")));
     }
 
     /// Says something on stderr, unless it shall be quiet.

@@ -604,6 +604,14 @@ impl Driver for FakeDriver {
         })
     }
 
+    fn running_domains(&self) -> Result<BTreeSet<String>, DriverError> {
+        self.look(|world| {
+            let domains = world.domains.iter();
+            let running = domains.filter(|(_, domain)| domain.state == DomainState::Running);
+            Ok(running.map(|(name, _)| name.clone()).collect())
+        })
+    }
+
     fn set_carrier(&self, name: &str, mac: &str, carrier: Carrier) -> Result<(), DriverError> {
         self.change(|world, extent| {
             world

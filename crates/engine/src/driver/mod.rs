@@ -18,6 +18,7 @@ pub mod libvirt;
 
 pub use error::{DriverError, Fault, ObjectKind, Operation};
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::time::Duration;
 use vnflab_model::blueprint::{Carrier, Lease};
@@ -102,6 +103,13 @@ pub trait Driver: Send + Sync {
     ///
     /// When it is not ours or runs.
     fn undefine_domain(&self, name: &str) -> Result<(), DriverError>;
+
+    /// The names of all domains that run, ours and others: one quick question.
+    ///
+    /// # Errors
+    ///
+    /// When libvirt does not answer.
+    fn running_domains(&self) -> Result<BTreeSet<String>, DriverError>;
 
     /// Gives an interface a carrier or takes it away: at once where the domain runs, and for
     /// every later start.

@@ -10,8 +10,15 @@
 //! - A wire whose process dies comes back as it was.
 
 mod absent;
+mod carrier;
+pub mod keeper;
+mod local;
+mod place;
+mod words;
 
 pub use absent::AbsentWires;
+pub use local::{KeeperCommand, LocalWires};
+pub use place::Place;
 
 use std::collections::BTreeMap;
 use vnflab_model::blueprint::{WireBlueprint, WireChange};

@@ -174,7 +174,7 @@ impl Change {
 
 /// The link or segment that a word means: by its name, by its ends in the other order, or by one
 /// of its ends.
-pub(super) fn find(config: &Config, word: &str) -> Result<String, ChangeError> {
+pub fn find(config: &Config, word: &str) -> Result<String, ChangeError> {
     if config.junctions.contains_key(word) {
         return Ok(word.to_owned());
     }

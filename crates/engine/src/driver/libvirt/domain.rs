@@ -8,6 +8,7 @@ use crate::driver::description::{
 };
 use crate::driver::{DomainUsage, DriverError, ObjectKind, Operation, Shutdown};
 use crate::host;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use virt::domain::{
@@ -76,6 +77,18 @@ impl LibvirtDriver {
         self.connection
             .list_all_domains(0)
             .map_err(|error| refused(Operation::Look, "the VMs", &error))
+    }
+
+    /// A crashed or paused domain is active too, but does not run.
+    pub(super) fn names_of_running_domains(&self) -> Result<BTreeSet<String>, DriverError> {
+        let running = virt::sys::VIR_CONNECT_LIST_DOMAINS_RUNNING;
+        let domains = self.connection.list_all_domains(running);
+        let domains = domains.map_err(|error| refused(Operation::Look, "the VMs", &error))?;
+        // libvirt's client knows the names; nothing more is asked.
+        Ok(domains
+            .iter()
+            .filter_map(|domain| domain.name().ok())
+            .collect())
     }
 
     /// The domain of a name, if there is one and it is ours.

@@ -38,6 +38,11 @@ pub struct LibvirtDriver {
 }
 
 impl LibvirtDriver {
+    /// Where the connection leads.
+    pub fn locality(&self) -> Locality {
+        self.place.locality
+    }
+
     /// Connects to `uri`, or where there is none: as root to the system's libvirt, as anybody
     /// else to one's own.
     ///
@@ -200,6 +205,10 @@ impl Driver for LibvirtDriver {
 
     fn undefine_domain(&self, name: &str) -> Result<(), DriverError> {
         self.undefine_own_domain(name)
+    }
+
+    fn running_domains(&self) -> Result<BTreeSet<String>, DriverError> {
+        self.names_of_running_domains()
     }
 
     fn set_carrier(&self, name: &str, mac: &str, carrier: Carrier) -> Result<(), DriverError> {

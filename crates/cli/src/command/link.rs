@@ -1,0 +1,283 @@
+//! `vnflab link`: looks at and changes the links of a running lab, one at a time.
+
+use crate::cli::Global;
+use crate::cli::wire::{LinkCommand, LinkLabArgs, LinkProbeArgs, LinkSetArgs, LinkStateArgs};
+use crate::context::{self, World};
+use crate::error::{CommandError, ErrorKind};
+use crate::render::{self, Screen};
+use std::collections::BTreeMap;
+use vnflab_engine::driver::Driver;
+use vnflab_engine::wire::LocalWires;
+use vnflab_engine::workspace::Workspace;
+use vnflab_impairment::Settings;
+use vnflab_model::blueprint::Carrier;
+use vnflab_model::observed::{Observed, ObservedWire};
+use vnflab_wire::control::change::Change;
+use vnflab_wire::control::{Client, ClientError};
+use vnflab_wire::{Config, LinkState};
+
+/// A running wire, and what exists beside it.
+pub(super) struct Running {
+    pub(super) workspace: Workspace,
+    pub(super) world: World,
+    pub(super) lab: String,
+    pub(super) client: Client,
+}
+
+pub(super) fn run(
+    global: &Global,
+    command: &LinkCommand,
+    screen: &Screen,
+) -> Result<(), CommandError> {
+    match command {
+        LinkCommand::Set(arguments) => set(global, arguments, screen),
+        LinkCommand::Reset(arguments) => {
+            let change = Change::Reset {
+                junction: arguments.link.link.clone(),
+                from: arguments.from.clone(),
+            };
+            changed(global, &arguments.link.lab, change, Carriers::Keep, screen)
+        }
+        LinkCommand::Down(arguments) => state(global, arguments, LinkState::Down, screen),
+        LinkCommand::Up(arguments) => state(global, arguments, LinkState::Up, screen),
+        LinkCommand::Connect(arguments) => {
+            let change = Change::Connect {
+                a: arguments.a.clone(),
+                b: arguments.b.clone(),
+            };
+            changed(global, &arguments.lab, change, Carriers::Follow, screen)
+        }
+        LinkCommand::Disconnect(arguments) => {
+            let change = Change::Disconnect {
+                junction: arguments.link.clone(),
+            };
+            changed(global, &arguments.lab, change, Carriers::Follow, screen)
+        }
+        LinkCommand::Move(arguments) => {
+            let change = Change::Move {
+                from: arguments.from.clone(),
+                to: arguments.to.clone(),
+            };
+            changed(global, &arguments.lab, change, Carriers::Follow, screen)
+        }
+        LinkCommand::Probe(arguments) => probe(global, arguments, screen),
+        LinkCommand::Show(arguments) => {
+            let mut running = open(global, &arguments.lab)?;
+            let name = find(&running.client.config()?, &arguments.link)?;
+            let (config, status) = (running.client.config()?, running.client.status()?);
+            render::wire::show(screen, &name, &config, &status)
+        }
+        LinkCommand::Export(arguments) => {
+            let mut running = open(global, arguments)?;
+            let config = running.client.config()?;
+            render::wire::export(screen, &config)
+        }
+    }
+}
+
+/// Connects to the wire of the lab that is meant.
+pub(super) fn open(global: &Global, arguments: &LinkLabArgs) -> Result<Running, CommandError> {
+    let workspace = context::workspace(global)?;
+    let world = World::observe(&workspace)?;
+    let lab = lab_of(&world, arguments.lab.as_deref())?;
+    let wires = context::wires_of(global, workspace.driver().scope())?;
+    let client = connect(&wires, &lab)?;
+    Ok(Running {
+        workspace,
+        world,
+        lab,
+        client,
+    })
+}
+
+fn connect(wires: &LocalWires, lab: &str) -> Result<Client, CommandError> {
+    Client::connect(&wires.folder(lab)).map_err(|error| match error {
+        ClientError::NotRunning => {
+            let message = format!("the lab `{lab}` has no wire that runs");
+            CommandError::new(ErrorKind::NotFound, message)
+                .hint("`vnflab up` starts it; a lab whose links are `direct` has none.")
+        }
+        error => error.into(),
+    })
+}
+
+/// The lab that is named, that of the current folder, or the only one that has a wire.
+fn lab_of(world: &World, named: Option<&str>) -> Result<String, CommandError> {
+    if let Some(name) = named {
+        return crate::target::lab(&world.observed, name).map(str::to_owned);
+    }
+    if let Some(lab) = world.current_lab() {
+        return Ok(lab.to_owned());
+    }
+    let running = |(_, wire): &(&String, &ObservedWire)| wire.config().is_some();
+    let labs: Vec<&String> = world
+        .observed
+        .wires
+        .iter()
+        .filter(running)
+        .map(|(lab, _)| lab)
+        .collect();
+    match labs[..] {
+        [lab] => Ok(lab.clone()),
+        [] => Err(
+            CommandError::new(ErrorKind::NotFound, "no lab with a wire is up")
+                .hint("`vnflab up` makes one run."),
+        ),
+        [..] => {
+            let names: Vec<String> = labs.iter().map(|lab| format!("`{lab}`")).collect();
+            let message = format!("{} labs have a wire: {}", labs.len(), names.join(", "));
+            Err(CommandError::new(ErrorKind::NotFound, message)
+                .hint("Say which with `--lab NAME`, or go to its folder."))
+        }
+    }
+}
+
+/// The name of the link or segment that a word means.
+pub(super) fn find(config: &Config, word: &str) -> Result<String, CommandError> {
+    vnflab_wire::control::change::find(config, word).map_err(|error| {
+        let known = config.junctions.keys().chain(config.ends.keys());
+        CommandError::new(ErrorKind::NotFound, error.to_string())
+            .suggest(word, known.map(String::as_str))
+    })
+}
+
+fn set(global: &Global, arguments: &LinkSetArgs, screen: &Screen) -> Result<(), CommandError> {
+    let mut settings = arguments.impairment.settings.clone();
+    attach_files(&mut settings)?;
+    if settings == Settings::default() {
+        return Err(CommandError::new(ErrorKind::Usage, "nothing is set")
+            .hint("Give a flag such as `--delay 20ms`; `vnflab link set --help` lists them."));
+    }
+    for problem in settings.check() {
+        screen.warn(&problem.text);
+    }
+    let change = Change::Set {
+        junction: arguments.link.link.clone(),
+        from: arguments.from.clone(),
+        matches: arguments.matches.clone(),
+        settings: Box::new(settings),
+    };
+    changed(global, &arguments.link.lab, change, Carriers::Keep, screen)
+}
+
+fn state(
+    global: &Global,
+    arguments: &LinkStateArgs,
+    state: LinkState,
+    screen: &Screen,
+) -> Result<(), CommandError> {
+    let change = Change::State {
+        junction: arguments.link.link.clone(),
+        state,
+    };
+    let carriers = match arguments.silent {
+        true => Carriers::Keep,
+        false => Carriers::Follow,
+    };
+    changed(global, &arguments.link.lab, change, carriers, screen)
+}
+
+/// Whether the guests are told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carriers {
+    Follow,
+    Keep,
+}
+
+fn changed(
+    global: &Global,
+    lab: &LinkLabArgs,
+    change: Change,
+    carriers: Carriers,
+    screen: &Screen,
+) -> Result<(), CommandError> {
+    let mut running = open(global, lab)?;
+    let before = running.client.config()?;
+    let after = running.client.change(change).map_err(|error| match error {
+        ClientError::Refused(reason) => CommandError::new(ErrorKind::NotFound, reason)
+            .hint("`vnflab links` lists the links and their ends."),
+        error => error.into(),
+    })?;
+    if carriers == Carriers::Follow {
+        tell_guests(&running, &before, &after, screen)?;
+    }
+    render::wire::changed(screen, &running.lab, &before, &after)
+}
+
+/// Gives the guests the carriers that follow from a change.
+fn tell_guests(
+    running: &Running,
+    before: &Config,
+    after: &Config,
+    screen: &Screen,
+) -> Result<(), CommandError> {
+    let (was, is) = (carriers(before), carriers(after));
+    for (end, carrier) in is
+        .iter()
+        .filter(|(end, carrier)| was.get(*end) != Some(carrier))
+    {
+        let Some((domain, mac)) = nic_of(&running.world.observed, &running.lab, end) else {
+            continue;
+        };
+        let driver: &dyn Driver = running.workspace.driver();
+        if let Err(error) = driver.set_carrier(&domain, &mac, *carrier) {
+            screen.warn(&format!("{end} keeps its carrier: {error}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the guest behind each end shall see a carrier.
+fn carriers(config: &Config) -> BTreeMap<&str, Carrier> {
+    let mut found: BTreeMap<&str, Carrier> = config
+        .ends
+        .keys()
+        .map(|end| (end.as_str(), Carrier::Down))
+        .collect();
+    for junction in config.junctions.values() {
+        if junction.state == LinkState::Up && junction.members.len() > 1 {
+            found.extend(
+                junction
+                    .members
+                    .iter()
+                    .map(|end| (end.as_str(), Carrier::Up)),
+            );
+        }
+    }
+    found
+}
+
+fn nic_of(observed: &Observed, lab: &str, end: &str) -> Option<(String, String)> {
+    let (node, interface) = end.split_once(':')?;
+    let domain = observed.domain(lab, node)?;
+    let mut nics = domain.record.blueprint.nics.iter();
+    let nic = nics.find(|nic| nic.name == interface)?;
+    Some((domain.name.clone(), nic.mac.clone()))
+}
+
+fn probe(global: &Global, arguments: &LinkProbeArgs, screen: &Screen) -> Result<(), CommandError> {
+    let mut running = open(global, &arguments.link.lab)?;
+    let name = find(&running.client.config()?, &arguments.link.link)?;
+    let reports = running.client.probe(&name, arguments.count)?;
+    render::wire::probe(screen, &name, &reports)
+}
+
+/// Reads the files that settings name, relative to the current folder.
+pub(super) fn attach_files(settings: &mut Settings) -> Result<(), CommandError> {
+    let files: Vec<(&'static str, String)> = settings
+        .files()
+        .into_iter()
+        .map(|(key, path)| (key, path.to_owned()))
+        .collect();
+    for (key, path) in files {
+        let content = std::fs::read_to_string(&path).map_err(|error| {
+            let message = format!("`{path}` cannot be read");
+            CommandError::new(ErrorKind::NotFound, message).caused_by(&error)
+        })?;
+        settings.attach(key, &content).map_err(|error| {
+            CommandError::new(ErrorKind::Usage, format!("`{path}` makes no sense"))
+                .caused_by(&error)
+        })?;
+    }
+    Ok(())
+}

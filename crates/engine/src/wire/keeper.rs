@@ -1,0 +1,171 @@
+//! Keeps a lab's wire running, and its interfaces' carriers true.
+//!
+//! # Theory of operation
+//!
+//! The keeper is a small process beside each wire. It starts the wire's process and waits for its
+//! end. A wire that ends by itself was told to; one that dies is started anew at once, in the same
+//! folder, and is then what it was. When the folder is gone the keeper ends too.
+//!
+//! Once a second it looks which nodes run. When one stops, by whatever cause, its neighbours lose
+//! the carrier of their links to it, as they would if a cable's other end lost its power; when it
+//! runs again they get it back. Schedules that cut links are followed in the same way. What a
+//! carrier was before it began to look it leaves alone.
+
+use super::carrier::{Scene, changes};
+use crate::driver::Driver;
+use std::io;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use vnflab_wire::control::{Client, Folder};
+
+/// Between two looks at the nodes. A wire that died is noticed sooner: see [`CHILD_LOOK`].
+const NODES_LOOK: Duration = Duration::from_secs(1);
+
+/// Between two looks at whether the wire's process is alive.
+const CHILD_LOOK: Duration = Duration::from_millis(100);
+
+/// A wire that dies again and again is started anew no more often than this.
+const RESTART_PAUSE: Duration = Duration::from_millis(500);
+
+/// Why a keeper ends before its wire does.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// Another keeper is there.
+    #[error("this wire is kept already")]
+    Busy,
+    /// The folder or the process cannot be used.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Keeps the wire of a folder until it is told to end. `worker` starts the wire's process;
+/// `connect` gives a driver, again and again where libvirt went away.
+///
+/// # Errors
+///
+/// When another keeper is there, or no process can be started.
+pub fn keep(
+    folder: &Folder,
+    mut worker: impl FnMut() -> Command,
+    mut connect: impl FnMut() -> Option<Box<dyn Driver>>,
+) -> Result<(), KeepError> {
+    let lock = std::fs::File::create(folder.path().join("keeper.lock"))?;
+    if lock.try_lock().is_err() {
+        return Err(KeepError::Busy);
+    }
+    let lab = folder.path().file_name().unwrap_or_default();
+    let mut watcher = Watcher::new(&lab.to_string_lossy());
+    loop {
+        let began = Instant::now();
+        let mut child = worker()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()?;
+        let status = wait(&mut child, folder, || watcher.look(folder, &mut connect))?;
+        if status.success() || !folder.path().exists() {
+            return Ok(());
+        }
+        let rest = RESTART_PAUSE.saturating_sub(began.elapsed());
+        std::thread::sleep(rest);
+    }
+}
+
+/// Waits for the end of the wire's process, and looks at the nodes meanwhile.
+fn wait(child: &mut Child, folder: &Folder, mut look: impl FnMut()) -> io::Result<ExitStatus> {
+    let mut looked = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if looked.elapsed() >= NODES_LOOK {
+            if !folder.path().exists() {
+                // Somebody took the folder away: nobody can reach this wire any more.
+                child.kill()?;
+                return child.wait();
+            }
+            look();
+            looked = Instant::now();
+        }
+        std::thread::sleep(CHILD_LOOK);
+    }
+}
+
+/// Looks at the nodes of a lab, and sets carriers.
+struct Watcher {
+    lab: String,
+    driver: Option<Box<dyn Driver>>,
+    scene: Option<Scene>,
+    /// When the wire's configuration was last written, to read it only when it has changed.
+    written: Option<std::time::SystemTime>,
+    schedules: bool,
+}
+
+impl Watcher {
+    fn new(lab: &str) -> Self {
+        Self {
+            lab: lab.to_owned(),
+            driver: None,
+            scene: None,
+            written: None,
+            schedules: false,
+        }
+    }
+
+    /// One look. What goes wrong is tried again at the next.
+    fn look(&mut self, folder: &Folder, connect: &mut impl FnMut() -> Option<Box<dyn Driver>>) {
+        if self.driver.is_none() {
+            self.driver = connect();
+        }
+        if self.try_look(folder).is_none() {
+            self.driver = None;
+        }
+    }
+
+    fn try_look(&mut self, folder: &Folder) -> Option<()> {
+        let driver = self.driver.as_ref()?;
+        let running = driver.running_domains().ok()?;
+        let mut now = self.scene.clone().unwrap_or_default();
+        now.running = running;
+        let written = std::fs::metadata(folder.path().join("state.json"));
+        let written = written.and_then(|facts| facts.modified()).ok();
+        if written != self.written || self.schedules {
+            let mut client = Client::connect(folder).ok()?;
+            let config = client.config().ok()?;
+            self.schedules = config.junctions.values().any(|junction| {
+                let mut asked = junction.impairments.values();
+                asked.any(|impairment| !impairment.schedule.is_empty())
+            });
+            now.states = match self.schedules {
+                true => client
+                    .status()
+                    .ok()?
+                    .ends
+                    .into_iter()
+                    .map(|(name, end)| (name, end.state))
+                    .collect(),
+                false => Default::default(),
+            };
+            now.junctions = config.junctions;
+            self.written = written;
+        }
+        let before = self.scene.replace(now.clone());
+        let changes = changes(&self.lab, &before?, &now);
+        if changes.is_empty() {
+            return Some(());
+        }
+        let observed = driver.observe().ok()?;
+        for (end, carrier) in changes {
+            let (node, interface) = end.split_once(':')?;
+            let Some(domain) = observed.domain(&self.lab, node) else {
+                continue;
+            };
+            let nics = &domain.record.blueprint.nics;
+            let nic = nics.iter().find(|nic| nic.name == interface);
+            if let Some(nic) = nic {
+                // A domain that ends meanwhile needs no carrier.
+                let _ = driver.set_carrier(&domain.name, &nic.mac, carrier);
+            }
+        }
+        Some(())
+    }
+}
