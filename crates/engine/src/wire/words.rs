@@ -30,31 +30,47 @@ pub(super) fn blueprint(lab: &str, config: &Config) -> WireBlueprint {
     let mut wire = WireBlueprint::new(lab, config.seed);
     let ends = config.ends.iter();
     wire.ends = ends
-        .filter_map(|(name, end)| Some((name.clone(), wire_end(end)?)))
+        .map(|(name, end)| (name.clone(), wire_end(name, end)))
         .collect();
     let junctions = config.junctions.iter();
     wire.junctions = junctions
-        .filter_map(|(name, junction)| Some((name.clone(), wire_junction(junction)?)))
+        .map(|(name, junction)| (name.clone(), wire_junction(junction)))
         .collect();
     wire
 }
 
 fn end_config(end: &WireEnd) -> EndConfig {
     match end {
-        WireEnd::Tunnel { local, remote } => EndConfig::Udp {
+        WireEnd::Tunnel { local, remote } | WireEnd::Udp { local, remote } => EndConfig::Udp {
             local: *local,
             remote: *remote,
+        },
+        WireEnd::Tap { device } => EndConfig::Tap {
+            device: device.clone(),
+        },
+        WireEnd::Host { interface } => EndConfig::Host {
+            interface: interface.clone(),
         },
     }
 }
 
-fn wire_end(end: &EndConfig) -> Option<WireEnd> {
+fn wire_end(name: &str, end: &EndConfig) -> WireEnd {
     match end {
-        EndConfig::Udp { local, remote } => Some(WireEnd::Tunnel {
-            local: *local,
-            remote: *remote,
-        }),
-        EndConfig::Tap { .. } | EndConfig::Host { .. } => None,
+        EndConfig::Udp { local, remote } => {
+            let (local, remote) = (*local, *remote);
+            // The wire makes no difference between a node's tunnel and one that leads outside;
+            // the names do.
+            match EndConfig::from_name(name) {
+                Some(_) => WireEnd::Udp { local, remote },
+                None => WireEnd::Tunnel { local, remote },
+            }
+        }
+        EndConfig::Tap { device } => WireEnd::Tap {
+            device: device.clone(),
+        },
+        EndConfig::Host { interface } => WireEnd::Host {
+            interface: interface.clone(),
+        },
     }
 }
 
@@ -62,6 +78,14 @@ fn junction_config(junction: &Junction) -> JunctionConfig {
     JunctionConfig {
         kind: match junction.kind {
             JunctionKind::Link => vnflab_wire::JunctionKind::Link,
+            JunctionKind::Switch {
+                ageing_seconds,
+                addresses,
+            } => vnflab_wire::JunctionKind::Switch {
+                ageing_seconds,
+                addresses,
+            },
+            JunctionKind::Hub => vnflab_wire::JunctionKind::Hub,
         },
         members: junction.members.clone(),
         state: match junction.state {
@@ -72,16 +96,23 @@ fn junction_config(junction: &Junction) -> JunctionConfig {
     }
 }
 
-fn wire_junction(junction: &JunctionConfig) -> Option<Junction> {
-    Some(Junction {
+fn wire_junction(junction: &JunctionConfig) -> Junction {
+    Junction {
         kind: match junction.kind {
             vnflab_wire::JunctionKind::Link => JunctionKind::Link,
-            _ => return None,
+            vnflab_wire::JunctionKind::Switch {
+                ageing_seconds,
+                addresses,
+            } => JunctionKind::Switch {
+                ageing_seconds,
+                addresses,
+            },
+            vnflab_wire::JunctionKind::Hub => JunctionKind::Hub,
         },
         members: junction.members.clone(),
         state: match junction.state {
             LinkState::Up => JunctionState::Up,
             LinkState::Down => JunctionState::Down,
         },
-    })
+    }
 }
