@@ -118,10 +118,9 @@ impl Slots {
 
     /// When a frame leaves that would arrive at `due_ns`.
     pub(crate) fn place(&mut self, due_ns: u64, bytes: u64) -> u64 {
-        if due_ns > self.at_ns {
-            self.open(due_ns);
-        } else if self.packets_left == 0 || self.bytes_left == 0 {
-            self.open(self.at_ns);
+        let full = self.packets_left == 0 || self.bytes_left == 0;
+        if due_ns > self.at_ns || full {
+            self.open(due_ns.max(self.at_ns));
         }
         self.packets_left -= 1;
         self.bytes_left = self.bytes_left.saturating_sub(bytes);

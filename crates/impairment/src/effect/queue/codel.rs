@@ -87,3 +87,74 @@ impl Codel {
 const fn float(number: u64) -> f64 {
     number as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+
+    const MS: u64 = 1_000_000;
+
+    /// RFC 8289's queue, with frames in it: which of them are dropped, if each takes a millisecond
+    /// on the line. The law of control is ours.
+    fn dropped_by_a_queue(arrivals: &[u64]) -> Vec<usize> {
+        let mut law = Codel::new(Duration::from_ms(5), Duration::from_ms(100));
+        let mut waiting: VecDeque<(usize, u64)> = arrivals.iter().copied().enumerate().collect();
+        let (mut dropped, mut free_ns) = (Vec::new(), 0);
+        while let Some((_, arrival_ns)) = waiting.front() {
+            let now_ns = free_ns.max(*arrival_ns);
+            let mut next = |law: &mut Codel| {
+                let head = waiting.front().filter(|head| head.1 <= now_ns).copied();
+                let (number, arrival_ns) = head?;
+                waiting.pop_front();
+                Some((number, law.too_long(now_ns - arrival_ns, now_ns, false)))
+            };
+            let mut head = next(&mut law);
+            let too_long = |head: Option<(usize, bool)>| head.is_some_and(|(_, long)| long);
+            if law.dropping {
+                law.dropping = too_long(head);
+                while law.dropping && now_ns >= law.drop_next_ns {
+                    dropped.extend(head.map(|(number, _)| number));
+                    law.count += 1;
+                    head = next(&mut law);
+                    law.dropping = too_long(head);
+                    law.drop_next_ns = law.next_after(law.drop_next_ns);
+                }
+            } else if too_long(head) {
+                dropped.extend(head.map(|(number, _)| number));
+                next(&mut law);
+                law.dropping = true;
+                let more = law.count - law.last_count;
+                let recent = now_ns - law.drop_next_ns < 16 * law.interval_ns;
+                law.count = if more > 1 && recent { more } else { 1 };
+                law.drop_next_ns = law.next_after(now_ns);
+                law.last_count = law.count;
+            }
+            free_ns = now_ns + MS;
+        }
+        dropped
+    }
+
+    #[test]
+    fn frames_are_dropped_on_arrival_that_a_queue_would_drop_at_its_head() {
+        // Three times a tenth too much for two seconds, with a short pause and a long one.
+        let mut arrivals = Vec::new();
+        for begin in [0, 2400 * MS, 9000 * MS] {
+            arrivals.extend((0..2200).map(|n| begin + n * 900_000));
+        }
+        let expected = dropped_by_a_queue(&arrivals);
+
+        let mut codel = Codel::new(Duration::from_ms(5), Duration::from_ms(100));
+        let (mut found, mut free_ns) = (Vec::new(), 0);
+        for (number, arrival_ns) in arrivals.into_iter().enumerate() {
+            let start_ns = free_ns.max(arrival_ns);
+            if codel.drops(arrival_ns, start_ns, u64::MAX) {
+                found.push(number);
+            } else {
+                free_ns = start_ns + MS;
+            }
+        }
+        assert!(found.len() > 100, "{}", found.len());
+        assert_eq!(found, expected);
+    }
+}

@@ -82,3 +82,55 @@ impl Red {
 fn float(number: u64) -> f64 {
     number as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drops_are_spread_evenly() {
+        let size = Size::from_bytes;
+        let tenth = Percent::from_billionths(100_000_000);
+        let mut red = Red::new(size(20_000), size(60_000), tenth, 1000.0, 1);
+        // In the middle a twentieth is dropped, and the gaps between drops are 1 to 20 frames,
+        // all alike; chance alone would make gaps of any length.
+        red.average = 40_000.0;
+        let mut gaps = [0_u32; 20];
+        let mut gap = 0;
+        for _ in 0..100_000 {
+            if red.drops() {
+                gaps[gap] += 1;
+                gap = 0;
+            } else {
+                gap += 1;
+            }
+        }
+        let drops: u32 = gaps.iter().sum();
+        assert!((9000..10_000).contains(&drops), "{drops}");
+        for count in gaps {
+            assert!(
+                (f64::from(count) / f64::from(drops) - 0.05).abs() < 0.01,
+                "{gaps:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_idle_line_brings_the_average_down() {
+        let size = Size::from_bytes;
+        let mut red = Red::new(size(20_000), size(60_000), Percent::FULL, 1000.0, 1);
+        for n in 0..5000 {
+            red.average(100_000, u64::MAX, n);
+        }
+        assert!(red.average > 90_000.0 && red.drops());
+        // A frame of 1000 bytes takes a millisecond: after a second without any, of 1000 frames.
+        red.average(0, 5000, 1_000_005_000);
+        let expected = 100_000.0 * 0.998_f64.powi(1000);
+        assert!(
+            (red.average / expected - 1.0).abs() < 0.01,
+            "{}",
+            red.average
+        );
+        assert!(!red.drops());
+    }
+}
