@@ -10,13 +10,16 @@ use crate::core::{EndId, JunctionId};
 use crate::shard::{Ended, Inlet, Shard, outlet};
 use crate::sys::{Clock, PacketPort, Port, SharedWords, TapPort, UdpPort};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use vnflab_impairment::Impairment;
 
 /// The part of the memory that the waiting frames of one end may take.
 const LANE_SHARE: usize = 4;
+
+/// Ends that are added or taken away, or looked at, between two batches of frames.
+const ENDS_AT_A_TIME: usize = 64;
 
 /// A wire that runs until it is dropped.
 #[derive(Debug)]
@@ -44,14 +47,44 @@ pub struct Memory {
 struct Ids {
     ends: BTreeMap<String, EndId>,
     junctions: BTreeMap<String, JunctionId>,
-    next: u32,
+    next_end: EndId,
+    next_junction: JunctionId,
+    free_junctions: Vec<JunctionId>,
 }
 
 impl Ids {
-    /// Numbers are not used again, so that nothing late is taken for something new.
-    fn next(&mut self) -> u32 {
-        self.next += 1;
-        self.next - 1
+    /// Numbers of ends are not used again, so that a frame that waits is not taken for one of a
+    /// new end.
+    fn next_end(&mut self) -> EndId {
+        self.next_end += 1;
+        self.next_end - 1
+    }
+
+    /// Nothing waits in a link or segment: its number is free when it is gone.
+    fn next_junction(&mut self) -> JunctionId {
+        self.free_junctions.pop().unwrap_or_else(|| {
+            self.next_junction += 1;
+            self.next_junction - 1
+        })
+    }
+}
+
+/// What only one end at a time can have.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place<'a> {
+    /// A UDP port; of which addresses does not matter, since some stand for all.
+    Port(u16),
+    /// A TAP device.
+    Device(&'a str),
+}
+
+impl<'a> Place<'a> {
+    fn of(end: &'a EndConfig) -> Option<Self> {
+        match end {
+            EndConfig::Udp { local, .. } => Some(Self::Port(local.port())),
+            EndConfig::Tap { device } => Some(Self::Device(device)),
+            EndConfig::Host { .. } => None,
+        }
     }
 }
 
@@ -146,9 +179,20 @@ impl Wire {
         if !problems.is_empty() {
             return Err(WireError::Config(problems));
         }
-        self.change_ends(config)?;
-        self.change_junctions(config)?;
-        self.set_policies(config)?;
+        let before = self.config.clone();
+        let done = self.change_all(config);
+        if done.is_err() {
+            // Ends that had to be closed first are opened again. If that fails too, somebody has
+            // taken their addresses in this moment; the first error is the one to tell.
+            let _ = self.change_all(&before);
+        }
+        done
+    }
+
+    fn change_all(&mut self, config: &Config) -> Result<(), WireError> {
+        let new = self.change_ends(config)?;
+        self.change_junctions(config, &new)?;
+        self.set_policies(config, &new)?;
         let (spin, limits) = (config.spin, limits(config));
         self.shard.ask(move |floor| {
             floor.set_spin(spin);
@@ -158,21 +202,32 @@ impl Wire {
         Ok(())
     }
 
-    /// Takes away the links and segments that are gone, and sets those that are new or differ.
-    fn change_junctions(&mut self, config: &Config) -> Result<(), WireError> {
+    /// Takes away the links and segments that are gone, and sets those that are new or differ, or
+    /// have new ends.
+    fn change_junctions(
+        &mut self,
+        config: &Config,
+        new_ends: &BTreeSet<String>,
+    ) -> Result<(), WireError> {
         let names = self.config.junctions.keys();
         let gone: Vec<JunctionId> = names
             .filter(|name| !config.junctions.contains_key(*name))
             .filter_map(|name| self.ids.junctions.get(name).copied())
             .collect();
-        self.ids.junctions.retain(|_, id| !gone.contains(id));
+        let names = &config.junctions;
+        self.ids
+            .junctions
+            .retain(|name, _| names.contains_key(name));
+        self.ids.free_junctions.extend(&gone);
         let mut changed = Vec::new();
         for (name, junction) in &config.junctions {
             let known = self.ids.junctions.get(name).copied();
-            if known.is_some() && self.config.junctions.get(name) == Some(junction) {
+            let is_same = self.config.junctions.get(name) == Some(junction)
+                && !junction.members.iter().any(|end| new_ends.contains(end));
+            if known.is_some() && is_same {
                 continue;
             }
-            let id = known.unwrap_or_else(|| self.ids.next());
+            let id = known.unwrap_or_else(|| self.ids.next_junction());
             self.ids.junctions.insert(name.clone(), id);
             let members = self.end_ids(junction);
             changed.push((id, forwarding(junction.kind), junction.state, members));
@@ -193,80 +248,91 @@ impl Wire {
         members.map(|member| self.ids.ends[member]).collect()
     }
 
-    /// Opens new ends, and then closes those that are gone. An end that leads elsewhere is opened
-    /// anew, after it was closed where it is bound to the same address.
-    fn change_ends(&mut self, config: &Config) -> Result<(), WireError> {
-        let gone: Vec<String> = self
-            .config
-            .ends
-            .iter()
-            .filter(|(name, end)| config.ends.get(*name) != Some(end))
-            .map(|(name, _)| name.clone())
+    /// Opens new ends, and then closes those that are gone; the names of the new ones. An end
+    /// that leads elsewhere is both. What one that is gone is in the way of is opened after that.
+    fn change_ends(&mut self, config: &Config) -> Result<BTreeSet<String>, WireError> {
+        let differs =
+            |one: &Config, name: &String, end: &EndConfig| one.ends.get(name) != Some(end);
+        let known = self.config.ends.iter();
+        let gone: BTreeMap<String, EndConfig> = known
+            .filter(|(name, end)| differs(config, name, end))
+            .map(|(name, end)| (name.clone(), end.clone()))
             .collect();
-        let new: Vec<(&String, &EndConfig)> = config
-            .ends
-            .iter()
-            .filter(|(name, end)| self.config.ends.get(*name) != Some(end))
-            .collect();
-        let replaced = |name: &String| config.ends.contains_key(name);
-        let mut opened = Vec::new();
-        for (name, end) in new.iter().filter(|(name, _)| !gone.contains(name)) {
-            opened.push(((*name).clone(), open(name, end)?));
+        let wanted = config.ends.iter();
+        let new = wanted.filter(|(name, end)| differs(&self.config, name, end));
+        let places: BTreeSet<Place> = gone.values().filter_map(Place::of).collect();
+        let (late, early): (Vec<_>, Vec<_>) =
+            new.partition(|(_, end)| Place::of(end).is_some_and(|place| places.contains(&place)));
+        let mut opened = open_all(&early)?;
+        self.close(&gone)?;
+        opened.extend(open_all(&late)?);
+        let ends = &config.ends;
+        self.memory.places.retain(|name, _| ends.contains_key(name));
+        self.memory.set_at.retain(|name, _| ends.contains_key(name));
+        let new: BTreeSet<String> = opened.iter().map(|(name, _)| name.clone()).collect();
+        self.add(opened)?;
+        for name in &new {
+            self.config.ends.insert(name.clone(), ends[name].clone());
         }
-        for name in &gone {
-            let Some(id) = self.ids.ends.remove(name) else {
-                continue;
-            };
+        Ok(new)
+    }
+
+    fn close(&mut self, gone: &BTreeMap<String, EndConfig>) -> Result<(), WireError> {
+        let mut ids = Vec::new();
+        for name in gone.keys() {
+            ids.extend(self.ids.ends.remove(name));
             self.ends.remove(name);
-            self.memory.set_at.remove(name);
-            if !replaced(name) {
-                self.memory.places.remove(name);
-            }
             self.config.ends.remove(name);
-            self.shard.ask(move |floor| floor.remove_end(id))?;
         }
-        for (name, end) in new.iter().filter(|(name, _)| gone.contains(name)) {
-            opened.push(((*name).clone(), open(name, end)?));
-        }
-        for (name, port) in opened {
-            let counters = self.counters_for(&name);
-            let id = self.ids.next();
-            let of_shard = counters.clone();
-            let added = self
-                .shard
-                .ask(move |floor| floor.add_end(id, port, of_shard))?;
-            added.map_err(|source| WireError::Open {
-                end: name.clone(),
-                source,
-            })?;
-            self.ids.ends.insert(name.clone(), id);
-            self.ends.insert(name.clone(), counters);
-            self.config
-                .ends
-                .insert(name.clone(), config.ends[&name].clone());
+        for some in ids.chunks(ENDS_AT_A_TIME) {
+            let some = some.to_vec();
+            self.shard
+                .ask(move |floor| some.into_iter().for_each(|id| floor.remove_end(id)))?;
         }
         Ok(())
     }
 
-    /// The counters of an end: those that it had, or the first that are free, set to 0.
-    fn counters_for(&mut self, name: &str) -> EndCounters {
-        let place = match self.memory.places.get(name) {
-            Some(place) => *place,
-            None => {
-                let mut taken: Vec<usize> = self.memory.places.values().copied().collect();
-                taken.sort_unstable();
-                let gap = taken.iter().enumerate().find(|(at, place)| at != *place);
-                let free = gap.map_or(taken.len(), |(at, _)| at);
-                EndCounters::new(Arc::clone(&self.words), free).clear();
-                self.memory.places.insert(name.to_owned(), free);
-                free
+    fn add(&mut self, opened: Vec<(String, Port)>) -> Result<(), WireError> {
+        let taken: BTreeSet<usize> = self.memory.places.values().copied().collect();
+        let mut free = (0..).filter(|place| !taken.contains(place));
+        let mut opened = opened.into_iter().peekable();
+        while opened.peek().is_some() {
+            let mut some = Vec::with_capacity(ENDS_AT_A_TIME);
+            for (name, port) in opened.by_ref().take(ENDS_AT_A_TIME) {
+                let counters = match self.memory.places.get(&name) {
+                    Some(place) => EndCounters::new(Arc::clone(&self.words), *place),
+                    None => {
+                        let place = free.next().expect("there is always a next number");
+                        let counters = EndCounters::new(Arc::clone(&self.words), place);
+                        counters.clear();
+                        self.memory.places.insert(name.clone(), place);
+                        counters
+                    }
+                };
+                let id = self.ids.next_end();
+                self.ids.ends.insert(name.clone(), id);
+                self.ends.insert(name.clone(), counters.clone());
+                some.push((name, id, port, counters));
             }
-        };
-        EndCounters::new(Arc::clone(&self.words), place)
+            let added: Result<(), WireError> = self.shard.ask(move |floor| {
+                for (name, id, port, counters) in some {
+                    floor
+                        .add_end(id, port, counters)
+                        .map_err(|source| WireError::Open { end: name, source })?;
+                }
+                Ok(())
+            })?;
+            added?;
+        }
+        Ok(())
     }
 
     /// Hands every member what is asked of its frames, where that has changed.
-    fn set_policies(&mut self, config: &Config) -> Result<(), WireError> {
+    fn set_policies(
+        &mut self,
+        config: &Config,
+        new_ends: &BTreeSet<String>,
+    ) -> Result<(), WireError> {
         let nothing = Impairment::default();
         let (before, after) = (self.config.asked(), config.asked());
         let mut changes: Vec<(EndId, Option<Box<Policy>>)> = Vec::new();
@@ -275,12 +341,13 @@ impl Wire {
         for (end, id) in &self.ids.ends {
             let asked = after.get(end.as_str()).copied().unwrap_or(&nothing);
             let was = before.get(end.as_str()).copied().unwrap_or(&nothing);
-            if was == asked && self.config.seed == config.seed {
+            let is_new = new_ends.contains(end);
+            if was == asked && self.config.seed == config.seed && !is_new {
                 continue;
             }
             // After a restart the wire is empty, and remembers when things were set.
             let known = self.memory.set_at.get(end).copied();
-            let known = known.filter(|_| before.is_empty());
+            let known = known.filter(|_| before.is_empty() || was == asked);
             let set_at = known.unwrap_or_else(Clock::time_of_day);
             let seed = seed_of(config.seed, end);
             let policy = Policy::new(asked, seed, clock.to_monotonic(set_at));
@@ -317,21 +384,26 @@ impl Wire {
     ///
     /// When the shard has ended.
     pub fn facts(&self) -> Result<WireFacts, WireError> {
-        let ids = self.ids.ends.clone();
-        Ok(self.shard.ask(move |floor| {
-            let now_ns = Clock::now();
-            let ends = ids.into_iter().map(|(name, id)| {
-                let facts = EndFacts {
+        let mut ends = BTreeMap::new();
+        let all: Vec<(&String, &EndId)> = self.ids.ends.iter().collect();
+        for some in all.chunks(ENDS_AT_A_TIME) {
+            let ids: Vec<EndId> = some.iter().map(|(_, id)| **id).collect();
+            let facts = self.shard.ask(move |floor| {
+                let now_ns = Clock::now();
+                let facts = ids.into_iter().map(|id| EndFacts {
                     state: floor.fabric.state(id, now_ns),
                     overruns: floor.overruns(id),
-                };
-                (name, facts)
-            });
-            WireFacts {
-                ends: ends.collect(),
-                waiting_bytes: floor.fabric.waiting_bytes() as u64,
-            }
-        })?)
+                });
+                facts.collect::<Vec<_>>()
+            })?;
+            let names = some.iter().map(|(name, _)| (*name).clone());
+            ends.extend(names.zip(facts));
+        }
+        let waiting = |floor: &mut crate::shard::Floor| floor.fabric.waiting_bytes() as u64;
+        Ok(WireFacts {
+            ends,
+            waiting_bytes: self.shard.ask(waiting)?,
+        })
     }
 
     /// Begins to copy frames. `sent_by` and `received_by` name ends; see [`WatchSpec`].
@@ -423,6 +495,12 @@ pub struct WatchRequest {
     pub filter: Option<vnflab_filter::Filter>,
     /// Bytes kept of each frame.
     pub snap_length: u32,
+}
+
+fn open_all(ends: &[(&String, &EndConfig)]) -> Result<Vec<(String, Port)>, WireError> {
+    let ends = ends.iter();
+    ends.map(|(name, end)| Ok(((*name).clone(), open(name, end)?)))
+        .collect()
 }
 
 fn open(name: &str, end: &EndConfig) -> Result<Port, WireError> {
