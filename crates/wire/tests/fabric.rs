@@ -5,6 +5,8 @@
 //! exactly when each is due, what it looks like then, and why it is dropped. A failure prints the
 //! seed; `VNFLAB_SEED=N` runs that one again.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
+
 mod common;
 mod model;
 

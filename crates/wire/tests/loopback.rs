@@ -1,5 +1,7 @@
 //! The wire between real sockets on the loopback interface.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
+
 mod common;
 
 use common::{Node, PATIENCE, Random, eventually, seeds};

@@ -1,5 +1,5 @@
 //! What the tests of the wire share.
-#![allow(dead_code)] // No test uses all of it.
+#![allow(dead_code, reason = "no test file needs all of it")]
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
