@@ -257,7 +257,7 @@ impl<'de> serde::Deserialize<'de> for Settings {
             settings.set(key, value).map_err(D::Error::custom)?;
         }
         for (key, content) in contents {
-            let key = key.trim_end_matches(CONTENT_SUFFIX);
+            let key = key.strip_suffix(CONTENT_SUFFIX).unwrap_or(key);
             settings.attach(key, content).map_err(D::Error::custom)?;
         }
         Ok(settings)

@@ -324,6 +324,7 @@ fn an_impairment_is_json() {
         r#"{"settings": {"dealy": "1ms"}}"#,
         r#"{"settings": {"delay": 1}}"#,
         r#"{"settings": {"delay-content": "1"}}"#,
+        r#"{"settings": {"trace": "x", "trace-content-content": "1"}}"#,
         r#"{"schedule": [{"at": "1", "action": "up"}]}"#,
     ] {
         assert!(serde_json::from_str::<Impairment>(bad).is_err(), "{bad}");
