@@ -32,7 +32,7 @@ vnflab link set r1:eth1 --delay 20ms --jitter 5ms --loss 1%
 vnflab link set r1:eth1 --from r1 --rate 1mbit
 vnflab link set r1:eth1 --match 'ip proto 89' --loss 100%
 vnflab link set r1:eth1 --profile lte")]
-    Set(LinkSetArgs),
+    Set(Box<LinkSetArgs>),
     /// Let frames pass as they are again
     Reset(LinkResetArgs),
     /// Cut a link; the guests see their carrier go
@@ -126,7 +126,7 @@ pub(crate) enum WireCommand {
     /// Join two UDP ends in the foreground, without any lab, until Ctrl-C
     #[command(after_help = "\
 vnflab wire relay 127.0.0.1:31001=127.0.0.1:30001 127.0.0.1:31002=127.0.0.1:30002 --delay 10ms")]
-    Relay(RelayArgs),
+    Relay(Box<RelayArgs>),
     /// Keep a wire running (started by `up`)
     #[command(hide = true)]
     Serve(WireFolderArgs),

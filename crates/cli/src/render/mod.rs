@@ -16,6 +16,7 @@ mod paint;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod ps;
+pub(crate) mod rate;
 pub(crate) mod run;
 mod table;
 mod time;

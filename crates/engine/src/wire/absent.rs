@@ -1,6 +1,6 @@
 //! No wires at all: over a connection to another host, whose tunnels cannot end here.
 
-use super::{WireError, Wires};
+use super::{WireError, WireLook, Wires};
 use std::collections::BTreeMap;
 use vnflab_model::blueprint::{WireBlueprint, WireChange};
 use vnflab_model::observed::ObservedWire;
@@ -12,6 +12,10 @@ pub struct AbsentWires;
 impl Wires for AbsentWires {
     fn observe(&self) -> Result<BTreeMap<String, ObservedWire>, WireError> {
         Ok(BTreeMap::new())
+    }
+
+    fn look(&self, _: &str) -> Result<Option<WireLook>, WireError> {
+        Ok(None)
     }
 
     fn start(&self, lab: &str, _: Option<&WireBlueprint>) -> Result<(), WireError> {

@@ -11,7 +11,7 @@
 //! known: the folder.
 
 use super::place::Place;
-use super::{WireError, Wires, words};
+use super::{WireError, WireLook, Wires, words};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -137,6 +137,20 @@ impl Wires for LocalWires {
             wires.insert(lab, seen.unwrap_or(ObservedWire::Stopped));
         }
         Ok(wires)
+    }
+
+    fn look(&self, lab: &str) -> Result<Option<WireLook>, WireError> {
+        let look = Client::connect(&self.place.folder(lab)).and_then(|mut client| {
+            Ok(WireLook {
+                config: client.config()?,
+                status: client.status()?,
+            })
+        });
+        match look {
+            Ok(look) => Ok(Some(look)),
+            Err(ClientError::NotRunning) => Ok(None),
+            Err(error) => Err(refused("look at", lab, error.to_string())),
+        }
     }
 
     fn start(&self, lab: &str, wire: Option<&WireBlueprint>) -> Result<(), WireError> {

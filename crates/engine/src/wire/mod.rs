@@ -14,7 +14,7 @@ mod carrier;
 pub mod keeper;
 mod local;
 mod place;
-mod words;
+pub(crate) mod words;
 
 pub use absent::AbsentWires;
 pub use local::{KeeperCommand, LocalWires};
@@ -23,6 +23,8 @@ pub use place::Place;
 use std::collections::BTreeMap;
 use vnflab_model::blueprint::{WireBlueprint, WireChange};
 use vnflab_model::observed::ObservedWire;
+use vnflab_wire::Config;
+use vnflab_wire::control::protocol::Status;
 
 /// What can be done to the wires of labs.
 pub trait Wires: Send + Sync {
@@ -32,6 +34,13 @@ pub trait Wires: Send + Sync {
     ///
     /// When it cannot be known. A wire that vanishes while it is looked at is left out.
     fn observe(&self) -> Result<BTreeMap<String, ObservedWire>, WireError>;
+
+    /// How the wire of a lab is, with all that it has counted; `None` if it does not run.
+    ///
+    /// # Errors
+    ///
+    /// When it breaks off in the middle of its answer.
+    fn look(&self, lab: &str) -> Result<Option<WireLook>, WireError>;
 
     /// Starts the wire of a lab where it does not run, and makes it what is given: all ends and
     /// junctions, those of the running one that are not named removed. Without anything given it
@@ -55,6 +64,15 @@ pub trait Wires: Send + Sync {
     ///
     /// When it does not end.
     fn stop(&self, lab: &str) -> Result<(), WireError>;
+}
+
+/// How a wire is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WireLook {
+    /// What it is now, in its own words.
+    pub config: Config,
+    /// States and counts.
+    pub status: Status,
 }
 
 /// Why something could not be done to a wire.

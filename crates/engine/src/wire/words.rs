@@ -6,7 +6,7 @@ use vnflab_wire::shard::Spin;
 use vnflab_wire::{Config, EndConfig, JunctionConfig, LinkState};
 
 /// What a wire shall be, in its own words.
-pub(super) fn config(wire: &WireBlueprint) -> Config {
+pub(crate) fn config(wire: &WireBlueprint) -> Config {
     let ends = wire.ends.iter();
     let junctions = wire.junctions.iter();
     Config {

@@ -12,15 +12,18 @@
 //! that one command observes once.
 
 mod facts;
+mod links;
 mod status;
 
-pub use status::{LinkEnd, LinkState, LinkStatus, NodeStatus};
+pub use links::{EndInterface, LinkEnd, LinkKind, LinkState, LinkStatus};
+pub use status::NodeStatus;
 
 use crate::driver::{Driver, DriverError};
 use crate::executor::{self, Event, Outcome};
 use crate::load;
 use crate::performer::{PerformError, Performer};
 use crate::wire::{WireError, Wires};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -247,9 +250,24 @@ impl Workspace {
         Ok(status::nodes(self.driver(), observed, lab)?)
     }
 
-    /// How the links of a lab are, or those of all labs.
-    pub fn links(&self, observed: &Observed, lab: Option<&str>) -> Vec<LinkStatus> {
-        status::links(observed, lab)
+    /// How the links and segments of a lab are, or those of all labs.
+    ///
+    /// # Errors
+    ///
+    /// When a wire does not answer.
+    pub fn links(
+        &self,
+        observed: &Observed,
+        lab: Option<&str>,
+    ) -> Result<Vec<LinkStatus>, WorkspaceError> {
+        let labs = observed.wires.keys().map(String::as_str);
+        let mut looks = BTreeMap::new();
+        for name in labs.filter(|name| lab.is_none_or(|lab| lab == *name)) {
+            if let Some(look) = self.wires.look(name)? {
+                looks.insert(name, look);
+            }
+        }
+        Ok(links::links(observed, &looks, lab))
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::{Extent, FakeDriver, World};
 use crate::driver::DriverError;
-use crate::wire::{WireError, Wires};
+use crate::wire::{WireError, WireLook, Wires, words};
 use std::collections::{BTreeMap, BTreeSet};
 use vnflab_model::blueprint::{NodeBlueprint, WireBlueprint, WireChange, WireEnd};
 use vnflab_model::observed::ObservedWire;
+use vnflab_wire::control::protocol::Status;
 
 impl FakeDriver {
     /// Lets a wire's process die; what it was is known when it is started again.
@@ -81,6 +82,18 @@ impl Wires for FakeDriver {
             (lab.clone(), wire)
         });
         Ok(observed.collect())
+    }
+
+    fn look(&self, lab: &str) -> Result<Option<WireLook>, WireError> {
+        let world = self.observe()?;
+        let config = world
+            .get(lab)
+            .and_then(ObservedWire::config)
+            .map(words::config);
+        Ok(config.map(|config| WireLook {
+            config,
+            status: Status::default(),
+        }))
     }
 
     fn start(&self, lab: &str, wire: Option<&WireBlueprint>) -> Result<(), WireError> {
