@@ -6,6 +6,7 @@ use crate::command::link::attach_files;
 use crate::error::{CommandError, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::render::Screen;
+use rustix::process::Pid;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -16,6 +17,9 @@ use vnflab_impairment::Impairment;
 use vnflab_wire::control::{Folder, serve};
 use vnflab_wire::shard::Spin;
 use vnflab_wire::{Config, Wire};
+
+/// Between two looks at whether the keeper is alive.
+const KEEPER_LOOK: Duration = Duration::from_millis(500);
 
 /// Between two looks at whether Ctrl-C came.
 const LOOK: Duration = Duration::from_millis(100);
@@ -28,7 +32,7 @@ pub(super) fn run(
     match command {
         WireCommand::Relay(arguments) => relay(arguments, screen),
         WireCommand::Serve(arguments) => keep(global, &arguments.folder),
-        WireCommand::Work(arguments) => work(&arguments.folder),
+        WireCommand::Work(arguments) => work(global, &arguments.folder),
     }
 }
 
@@ -68,25 +72,48 @@ fn relay(arguments: &RelayArgs, screen: &Screen) -> Result<(), CommandError> {
 fn keep(global: &Global, folder: &Path) -> Result<(), CommandError> {
     // A process that leads a group already is out of reach of the terminal's signals, too.
     let _ = rustix::process::setsid();
-    let uri = global.connect.clone();
     let connect = || -> Option<Box<dyn Driver>> {
-        let driver = LibvirtDriver::connect(uri.as_deref()).ok()?;
+        let driver = LibvirtDriver::connect(global.connect.as_deref()).ok()?;
         Some(Box::new(driver))
     };
-    let worker = || {
-        // The program's file may be replaced while the wire runs; this one is still there.
-        let mut command = Command::new("/proc/self/exe");
-        command.args(["wire", "work"]).arg(folder);
-        command
-    };
+    let worker = || myself(global, "work", folder);
     let kept = keeper::keep(&Folder::new(folder), worker, connect);
     kept.map_err(|error| {
         CommandError::new(ErrorKind::Failed, "the wire cannot be kept").caused_by(&error)
     })
 }
 
-fn work(folder: &Path) -> Result<(), CommandError> {
+/// This very program with another part to play. Its file may be replaced while the wire runs; what
+/// runs is still there.
+fn myself(global: &Global, part: &str, folder: &Path) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    if let Some(uri) = &global.connect {
+        command.args(["--connect", uri]);
+    }
+    command.args(["wire", part]).arg(folder);
+    command
+}
+
+fn work(global: &Global, folder: &Path) -> Result<(), CommandError> {
+    let (keeper, again) = (rustix::process::getppid(), global.clone());
+    let place = folder.to_owned();
+    std::thread::spawn(move || replace_keeper(keeper, &again, &place));
     serve(&Folder::new(folder), || {}).map_err(|error| {
         CommandError::new(ErrorKind::Failed, "the wire cannot run").caused_by(&error)
     })
+}
+
+/// Waits until the keeper has died, and starts another.
+fn replace_keeper(keeper: Option<Pid>, global: &Global, folder: &Path) {
+    while rustix::process::getppid() == keeper {
+        std::thread::sleep(KEEPER_LOOK);
+    }
+    let mut command = myself(global, "serve", folder);
+    // The folder is gone when the wire is being stopped; a keeper has nothing to do then.
+    if folder.exists() {
+        let null = std::process::Stdio::null;
+        let started = command.stdin(null()).stdout(null()).spawn();
+        // It outlives this process or not; without it the wire runs on.
+        drop(started);
+    }
 }

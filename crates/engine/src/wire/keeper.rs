@@ -6,6 +6,9 @@
 //! end. A wire that ends by itself was told to; one that dies is started anew at once, in the same
 //! folder, and is then what it was. When the folder is gone the keeper ends too.
 //!
+//! A keeper that dies is replaced by its wire (see the command `wire work`): the two hold each
+//! other up. The new one finds the wire running, and waits for it to end.
+//!
 //! Once a second it looks which nodes run. When one stops, by whatever cause, its neighbours lose
 //! the carrier of their links to it, as they would if a cable's other end lost its power; when it
 //! runs again they get it back. Schedules that cut links are followed in the same way. What a
@@ -56,12 +59,21 @@ pub fn keep(
     let lab = folder.path().file_name().unwrap_or_default();
     let mut watcher = Watcher::new(&lab.to_string_lossy());
     loop {
+        // A keeper before us may have died, and its wire lives on.
+        while folder.is_served() {
+            watcher.look_now_and_then(folder, &mut connect);
+            std::thread::sleep(CHILD_LOOK);
+        }
+        if !folder.path().exists() {
+            return Ok(());
+        }
         let began = Instant::now();
         let mut child = worker()
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()?;
-        let status = wait(&mut child, folder, || watcher.look(folder, &mut connect))?;
+        let look = || watcher.look_now_and_then(folder, &mut connect);
+        let status = wait(&mut child, folder, look)?;
         if status.success() || !folder.path().exists() {
             return Ok(());
         }
@@ -72,20 +84,16 @@ pub fn keep(
 
 /// Waits for the end of the wire's process, and looks at the nodes meanwhile.
 fn wait(child: &mut Child, folder: &Folder, mut look: impl FnMut()) -> io::Result<ExitStatus> {
-    let mut looked = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        if looked.elapsed() >= NODES_LOOK {
-            if !folder.path().exists() {
-                // Somebody took the folder away: nobody can reach this wire any more.
-                child.kill()?;
-                return child.wait();
-            }
-            look();
-            looked = Instant::now();
+        if !folder.path().exists() {
+            // Somebody took the folder away: nobody can reach this wire any more.
+            child.kill()?;
+            return child.wait();
         }
+        look();
         std::thread::sleep(CHILD_LOOK);
     }
 }
@@ -98,6 +106,7 @@ struct Watcher {
     /// When the wire's configuration was last written, to read it only when it has changed.
     written: Option<std::time::SystemTime>,
     schedules: bool,
+    looked: Instant,
 }
 
 impl Watcher {
@@ -108,11 +117,21 @@ impl Watcher {
             scene: None,
             written: None,
             schedules: false,
+            looked: Instant::now(),
         }
     }
 
-    /// One look. What goes wrong is tried again at the next.
-    fn look(&mut self, folder: &Folder, connect: &mut impl FnMut() -> Option<Box<dyn Driver>>) {
+    /// A look once a second, however often it is called. What goes wrong is tried again at the
+    /// next.
+    fn look_now_and_then(
+        &mut self,
+        folder: &Folder,
+        connect: &mut impl FnMut() -> Option<Box<dyn Driver>>,
+    ) {
+        if self.looked.elapsed() < NODES_LOOK {
+            return;
+        }
+        self.looked = Instant::now();
         if self.driver.is_none() {
             self.driver = connect();
         }

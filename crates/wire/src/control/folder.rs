@@ -91,6 +91,11 @@ impl Folder {
         }
     }
 
+    /// Whether a wire runs here.
+    pub fn is_served(&self) -> bool {
+        self.path().exists() && matches!(self.lock(), Ok(None))
+    }
+
     pub(super) fn counters(&self) -> io::Result<SharedWords> {
         SharedWords::map(&self.open("counters")?, COUNTER_WORDS)
     }
