@@ -85,6 +85,12 @@ pub enum AllocateError {
         /// The path as written.
         path: String,
     },
+    /// The checks were not heeded.
+    #[error("`{path}`, which an impairment names, cannot be used")]
+    ImpairmentFile {
+        /// The path as written.
+        path: String,
+    },
     /// A pool of addresses is too small.
     #[error("the pool {pool} is too small for this lab")]
     PoolExhausted {
@@ -204,11 +210,12 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
     if !errors.is_empty() {
         return Err(errors);
     }
+    let wire = wire::allocate(lab, &nodes, request.facts).map_err(|error| vec![error])?;
     Ok(Blueprint {
         lab: lab.name.to_string(),
         source: request.source.to_owned(),
         networks: management.networks,
-        wire: wire::allocate(lab, &nodes),
+        wire,
         nodes,
         media,
     })

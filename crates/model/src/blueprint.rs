@@ -8,8 +8,8 @@
 mod wire;
 
 pub use wire::{
-    ADDRESS_LIMIT, AGEING_SECONDS, Junction, JunctionKind, JunctionState, WireBlueprint,
-    WireChange, WireEnd,
+    ADDRESS_LIMIT, AGEING_SECONDS, CarrierPolicy, Junction, JunctionKind, JunctionState, Metrics,
+    WireBlueprint, WireChange, WireEnd,
 };
 
 use crate::kind::{Bus, Firmware, Machine, NicModel, Video};

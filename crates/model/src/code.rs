@@ -91,6 +91,18 @@ codes! {
         "Write `host:INTERFACE`, `tap:DEVICE` or `udp:ADDRESS:PORT`.";
     NEEDS_WIRE = "L0223", "only a wire can do this",
         "With `transport: direct` nothing is between the VMs: no segment, no end that is not a VM, and no impairment can be had.";
+    INVALID_SETTING = "L0224", "a setting of an impairment is not understood",
+        "The value is not of the setting's form. Figures have units: `20ms`, `1%`, `10mbit`, `64KiB`.";
+    SETTING_CONFLICT = "L0225", "settings of an impairment exclude each other",
+        "Each is understood, but the two cannot be had together.";
+    INVALID_FILTER = "L0226", "not a pcap filter expression",
+        "`match` takes what `tcpdump` takes, such as `ip proto 89` or `vlan 20 and tcp port 179`.";
+    INVALID_STATES = "L0227", "the states of a `markov` cannot follow each other",
+        "States have names of their own; each goes to others of them, with 100% in all at most.";
+    INVALID_FILE = "L0228", "a file of an impairment is not of its format",
+        "A `trace` has one whole number a line, the millisecond at which 1504 bytes can pass, as Mahimahi has it. A `distribution` table has the quantiles of iproute2's `.dist` files.";
+    UNKNOWN_MEMBER = "L0229", "an impairment for an end that is not joined",
+        "Write the node (`r1`) or the interface (`r1:eth1`) as it stands in the link or segment.";
     IMAGE_MISSING = "L0301", "an image is missing",
         "The node's disk image is neither beside the lab nor in the image store. `--stand-in frr` boots our own image in its place.";
     IMAGE_UNREADABLE = "L0302", "an image cannot be read",

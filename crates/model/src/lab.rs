@@ -4,15 +4,16 @@
 //! depend on the host (addresses, ports, volumes) are not made yet; [`crate::allocate`] makes
 //! them.
 
-use crate::blueprint::{JunctionKind, WireEnd, end_name};
+use crate::blueprint::{JunctionKind, JunctionState, WireEnd, end_name};
 use crate::kind::{Dialect, Kind};
 use crate::mac::MacAddress;
 use crate::name::Name;
 use crate::span::Span;
-use crate::spec::{ImageSpec, ManagementMode, NetworkSpec, Transport};
+use crate::spec::{ImageSpec, ManagementMode, NetworkSpec, Transport, WireSpec};
 use ipnet::{IpNet, Ipv4Net};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use vnflab_impairment::Impairment;
 
 /// A lab.
 #[derive(Debug, Clone)]
@@ -30,6 +31,12 @@ pub struct Lab {
     pub segments: Vec<Segment>,
     /// How frames of interfaces that no link uses would travel.
     pub transport: Transport,
+    /// What all chance on links follows from, if the lab says.
+    pub seed: Option<u64>,
+    /// What is said of the wire.
+    pub wire: WireSpec,
+    /// Files that its profiles of impairments name.
+    pub profile_files: Vec<NamedFile>,
     /// How the nodes are managed.
     pub management: Management,
     /// Pool of loopback addresses.
@@ -58,6 +65,14 @@ impl Lab {
         for segment in &mut self.segments {
             segment.transport = transport;
         }
+    }
+
+    /// The files that impairments name.
+    pub fn impairment_files(&self) -> impl Iterator<Item = &NamedFile> {
+        let links = self.links.iter().map(|link| &link.asked);
+        let segments = self.segments.iter().map(|segment| &segment.asked);
+        let asked = links.chain(segments).flat_map(|asked| &asked.files);
+        self.profile_files.iter().chain(asked)
     }
 
     /// The name of an end, `r1:eth1`.
@@ -206,12 +221,41 @@ pub struct End {
 }
 
 /// Two interfaces, joined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     /// The ends.
     pub ends: [End; 2],
     /// How its frames travel.
     pub transport: Transport,
+    /// What is asked of its frames: of those of the first end, and of those of the second.
+    pub asked: Asked,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// What is asked of a link or segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Whether it begins cut.
+    pub state: JunctionState,
+    /// What is done to the frames that each member sends, in the order of the members. Files
+    /// are named and not attached yet.
+    pub impairments: Vec<Impairment>,
+    /// The files.
+    pub files: Vec<NamedFile>,
+    /// Where the first of it stands; `None` where nothing is asked.
+    pub place: Option<Span>,
+}
+
+/// A file that a setting of an impairment names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFile {
+    /// The setting's key.
+    pub key: &'static str,
+    /// Its whole value.
+    pub value: String,
+    /// The path in it, relative to the lab's folder.
+    pub path: String,
     /// Where it stands.
     pub span: Span,
 }
@@ -227,6 +271,8 @@ pub struct Segment {
     pub members: Vec<Member>,
     /// How its frames shall travel.
     pub transport: Transport,
+    /// What is asked of its frames.
+    pub asked: Asked,
     /// Where it stands.
     pub span: Span,
 }

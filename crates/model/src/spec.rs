@@ -3,11 +3,13 @@
 //! Every format reader ends here and everything behind it knows one form. Nothing is resolved
 //! yet: a kind is a word, an interface is a text. [`crate::resolve`] makes a [`crate::lab::Lab`].
 
-use crate::blueprint::JunctionKind;
+use crate::blueprint::{CarrierPolicy, JunctionKind, JunctionState, Metrics};
 use crate::mac::MacAddress;
 use crate::span::{Span, Spanned};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
+use vnflab_impairment::Settings;
+use vnflab_impairment::unit::{Duration, Percent};
 
 /// A lab as written.
 #[derive(Debug, Clone)]
@@ -20,6 +22,12 @@ pub struct LabSpec {
     pub links: Vec<LinkSpec>,
     /// The segments, in the order of the file.
     pub segments: Vec<SegmentSpec>,
+    /// Profiles of impairments, in the order of the file.
+    pub profiles: Vec<(Spanned<String>, SettingsSpec)>,
+    /// What all chance follows from; it follows from the lab's name by default.
+    pub seed: Option<Spanned<u64>>,
+    /// What is said of the wire.
+    pub wire: WireSpec,
     /// How frames travel where a link does not say.
     pub transport: Transport,
     /// What is said of the management network.
@@ -126,6 +134,8 @@ pub struct LinkSpec {
     pub ends: [EndSpec; 2],
     /// How its frames travel, where it is not the lab's way.
     pub transport: Option<Spanned<Transport>>,
+    /// What is asked of its frames.
+    pub asked: AskedSpec,
     /// Largest frame payload in bytes.
     pub mtu: Option<Spanned<u32>>,
     /// The whole entry.
@@ -139,8 +149,99 @@ pub struct SegmentSpec {
     pub name: Spanned<String>,
     /// What it does with a frame.
     pub kind: JunctionKind,
+    /// What is asked of its frames.
+    pub asked: AskedSpec,
     /// Its members.
     pub members: Vec<EndSpec>,
+}
+
+/// What is said of the wire as a whole.
+#[derive(Debug, Clone, Default)]
+pub struct WireSpec {
+    /// Where the counters can be read.
+    pub metrics: Option<Metrics>,
+    /// Whether interfaces lose their carrier when the other end's node is off.
+    pub carrier: Option<CarrierPolicy>,
+}
+
+/// What is asked of the frames of a link or segment, as written. The default asks for nothing.
+#[derive(Debug, Clone, Default)]
+pub struct AskedSpec {
+    /// Whether it begins cut.
+    pub state: JunctionState,
+    /// In every direction.
+    pub both: Option<SettingsSpec>,
+    /// For the frames that an end sends, laid over the former.
+    pub from: Vec<(Spanned<String>, SettingsSpec)>,
+    /// For some frames.
+    pub rules: Vec<RuleSpec>,
+    /// By chance.
+    pub markov: Option<MarkovSpec>,
+    /// By time.
+    pub schedule: Vec<ChangeSpec>,
+    /// Where the first of it stands; `None` where nothing is written.
+    pub place: Option<Span>,
+}
+
+/// Settings as written: every value is read but the name of the profile.
+#[derive(Debug, Clone)]
+pub struct SettingsSpec {
+    /// The profile that they stand on.
+    pub profile: Option<Spanned<String>>,
+    /// All others.
+    pub own: Settings,
+    /// Where each key's value stands.
+    pub places: Vec<(&'static str, Span)>,
+    /// Where all of it stands.
+    pub span: Span,
+}
+
+/// A rule as written.
+#[derive(Debug, Clone)]
+pub struct RuleSpec {
+    /// A filter expression that can be compiled.
+    pub matches: String,
+    /// The end that sends the frames; `None` for every end.
+    pub from: Option<Spanned<String>>,
+    /// Whether no frame passes.
+    pub drops: bool,
+    /// What holds for those that do.
+    pub settings: SettingsSpec,
+}
+
+/// Settings that follow each other by chance, as written.
+#[derive(Debug, Clone)]
+pub struct MarkovSpec {
+    /// How often the state may change.
+    pub every: Duration,
+    /// The states; it begins with the first.
+    pub states: Vec<(Spanned<String>, SettingsSpec)>,
+    /// From a state to another, with its probability.
+    pub transitions: Vec<(Spanned<String>, Spanned<String>, Percent)>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A change at a given time, as written.
+#[derive(Debug, Clone)]
+pub struct ChangeSpec {
+    /// How long after the link was set up.
+    pub at: Duration,
+    /// What happens then.
+    pub then: Then,
+}
+
+/// What a change does, as written.
+#[derive(Debug, Clone)]
+pub enum Then {
+    /// The link is cut.
+    Down,
+    /// It is restored.
+    Up,
+    /// It asks for nothing any more.
+    Reset,
+    /// Settings are laid over those that hold.
+    Set(Box<SettingsSpec>),
 }
 
 /// One end of a link or segment as written.

@@ -7,11 +7,14 @@ mod support;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use support::{
-    PAIR, blueprint, blueprint_with, built, lab_text, native, origin_ring, shown, topology,
+    PAIR, blueprint, blueprint_with, built, facts, host, lab_text, native, origin_ring, shown,
+    topology,
 };
+use vnflab_model::allocate::{Request, allocate};
 use vnflab_model::blueprint::{
     Attachment, Blueprint, Carrier, DriveContent, JunctionState, WireBlueprint, WireChange, WireEnd,
 };
+use vnflab_model::facts::FileFact;
 use vnflab_model::observed::{DomainState, Observed, ObservedWire, Scope};
 use vnflab_model::plan::{
     Action, Disks, Plan, PlanError, Stop, plan_down, plan_restart, plan_start, plan_up,
@@ -218,6 +221,113 @@ fn a_segment_changes_under_running_vms() {
     insta::assert_snapshot!(shown(&plan));
     carry_out(&plan, &mut observed);
     assert_eq!(observed.wires["lan"].config(), after.wire.as_ref());
+}
+
+/// A pair whose link asks for everything that can be asked for.
+const IMPAIRED: &str = "\
+name: impaired
+seed: 42
+wire: {metrics: 127.0.0.1:9100}
+profiles:
+  rural: {profile: dsl, delay: 80ms}
+  rural-up: {profile: rural, rate: 100kbit}
+defaults: {kind: frr}
+nodes: {r1: , r2: , r3: }
+links:
+  - endpoints: [\"r1:eth1\", \"r2:eth1\"]
+    impairment: {profile: rural, loss: 1%}
+    impairment-from: {r1: {profile: rural-up}, \"r2:eth1\": {jitter: 5ms}}
+    rules:
+      - {match: ip proto 89, from: r1, drop: true}
+      - {match: arp}
+    markov:
+      every: 100ms
+      states: {good: , bad: {loss: 30%}}
+      transitions: {good: {bad: 5%}, bad: {good: 30%}}
+    schedule: [{at 10s: down}, {at 20s: up}, {at 30s: {profile: lte}}, {at 40s: reset}]
+  - {endpoints: [\"r1:eth2\", \"r2:eth2\"], state: down}
+segments:
+  lan: {members: [\"r2:eth3\", \"r3:eth3\"], impairment-from: {r3: {trace: lte.up}}}
+";
+
+/// The facts of a lab in which every trace is a short one.
+fn blueprint_with_traces(text: &str, observed: &Observed) -> Blueprint {
+    let lab = native(text);
+    let mut facts = facts(&lab);
+    for file in lab.impairment_files() {
+        let fact = FileFact::Present {
+            path: format!("/lab/{}", file.path),
+            content: Some(b"1\n5\n".to_vec()),
+        };
+        facts.files.insert(file.path.clone(), fact);
+    }
+    let request = Request {
+        lab: &lab,
+        source: "/lab/lab.yaml",
+        host: &host(Scope::Session),
+        observed,
+        facts: &facts,
+        authorized_keys: &[],
+    };
+    allocate(request).unwrap()
+}
+
+#[test]
+fn impairments_are_overlaid_and_their_files_attached() {
+    let blueprint = blueprint_with_traces(IMPAIRED, &Observed::default());
+    let wire = blueprint.wire.as_ref().unwrap();
+    assert_eq!(wire.seed, 42);
+    insta::assert_json_snapshot!(
+        wire.junctions
+            .iter()
+            .map(|(name, junction)| (name, (junction.state.word(), &junction.impairments)))
+            .collect::<BTreeMap<_, _>>()
+    );
+    // A link that begins cut gives no carrier.
+    let nics: Vec<_> = blueprint.node("r1").unwrap().data_nics().collect();
+    assert_eq!(
+        (nics[0].carrier, nics[1].carrier),
+        (Carrier::Up, Carrier::Down)
+    );
+}
+
+#[test]
+fn impairments_change_under_running_vms() {
+    let before = blueprint_with_traces(IMPAIRED, &Observed::default());
+    let mut observed = built(&before);
+    let edited = IMPAIRED
+        .replace("delay: 80ms", "delay: 90ms")
+        .replace("{match: arp}", "{match: arp, delay: 1ms}")
+        .replace("lte.up", "other.up")
+        .replace("{loss: 30%}", "{loss: 40%}")
+        .replace("seed: 42", "seed: 43")
+        .replace("9100", "9200")
+        .replace(", state: down", "");
+    let after = blueprint_with_traces(&edited, &observed);
+    let plan = plan_up(&after, &observed, None).unwrap();
+    insta::assert_snapshot!(shown(&plan));
+    carry_out(&plan, &mut observed);
+    assert_eq!(observed.wires["impaired"].config(), after.wire.as_ref());
+    let rest = plan_up(&after, &observed, None).unwrap();
+    assert!(rest.is_empty(), "{}", shown(&rest));
+    // By hand, everything can be different.
+    let config = config_mut(&mut observed, "impaired");
+    config.apply(&WireChange::Impair {
+        name: "r1:eth1--r2:eth1".to_owned(),
+        member: "r1:eth1".to_owned(),
+        impairment: Box::default(),
+    });
+    config.apply(&WireChange::Impair {
+        name: "r1:eth2--r2:eth2".to_owned(),
+        member: "r1:eth2".to_owned(),
+        impairment: config.junctions["lan"].impairments["r3:eth3"]
+            .clone()
+            .into(),
+    });
+    let plan = plan_up(&after, &observed, None).unwrap();
+    insta::assert_snapshot!("impairments_that_were_changed_by_hand", shown(&plan));
+    carry_out(&plan, &mut observed);
+    assert_eq!(observed.wires["impaired"].config(), after.wire.as_ref());
 }
 
 #[test]

@@ -19,6 +19,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use vnflab_model::blueprint::{WireBlueprint, WireChange};
 use vnflab_model::observed::ObservedWire;
@@ -47,12 +48,19 @@ pub struct KeeperCommand {
 pub struct LocalWires {
     place: Place,
     keeper: KeeperCommand,
+    /// Held from reading what a wire is to telling it what to be: steps of a plan are done at the
+    /// same time.
+    change: Arc<Mutex<()>>,
 }
 
 impl LocalWires {
     /// Wires with their folders at a place.
     pub fn new(place: Place, keeper: KeeperCommand) -> Self {
-        Self { place, keeper }
+        Self {
+            place,
+            keeper,
+            change: Arc::default(),
+        }
     }
 
     /// The folder of a lab's wire.
@@ -171,6 +179,8 @@ impl Wires for LocalWires {
     }
 
     fn change(&self, lab: &str, change: &WireChange) -> Result<(), WireError> {
+        // A step that panicked has told the wire nothing by halves.
+        let _one = self.change.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = self.place.folder(lab);
         let failed = unanswered("change", lab);
         let mut client = Client::connect(&folder).map_err(&failed)?;

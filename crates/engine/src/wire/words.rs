@@ -1,6 +1,5 @@
 //! The blueprint's words for a wire and the wire's own, each from the other.
 
-use std::collections::BTreeMap;
 use vnflab_model::blueprint::{Junction, JunctionKind, JunctionState, WireBlueprint, WireEnd};
 use vnflab_wire::shard::Spin;
 use vnflab_wire::{Config, EndConfig, JunctionConfig, LinkState};
@@ -92,7 +91,7 @@ fn junction_config(junction: &Junction) -> JunctionConfig {
             JunctionState::Up => LinkState::Up,
             JunctionState::Down => LinkState::Down,
         },
-        impairments: BTreeMap::new(),
+        impairments: junction.impairments.clone(),
     }
 }
 
@@ -114,5 +113,6 @@ fn wire_junction(junction: &JunctionConfig) -> Junction {
             LinkState::Up => JunctionState::Up,
             LinkState::Down => JunctionState::Down,
         },
+        impairments: junction.impairments.clone(),
     }
 }

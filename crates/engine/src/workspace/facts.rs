@@ -135,6 +135,9 @@ fn files(lab: &Lab, folder: &Path, host: &Host) -> BTreeMap<String, FileFact> {
             uses.entry(path).or_default().is_attached = true;
         }
     }
+    for file in lab.impairment_files() {
+        uses.entry(&file.path).or_default().is_read = true;
+    }
     uses.into_iter()
         .map(|(path, used)| (path.to_owned(), file(folder, path, used, host)))
         .collect()

@@ -114,6 +114,7 @@ impl TestLab {
                     kind: JunctionKind::Link,
                     members: members.clone(),
                     state: JunctionState::Up,
+                    impairments: BTreeMap::new(),
                 };
                 wire.junctions.insert(members.join("--"), junction);
             }

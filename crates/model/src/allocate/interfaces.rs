@@ -3,7 +3,7 @@
 use super::listener::Listeners;
 use super::management::{LabManagement, NodeManagement};
 use super::{AllocateError, Request, TUNNEL_PORT};
-use crate::blueprint::{Attachment, Carrier, JunctionKind, Nic, NicRole, wire_end};
+use crate::blueprint::{Attachment, Carrier, JunctionKind, JunctionState, Nic, NicRole, wire_end};
 use crate::hash;
 use crate::kind::{Dialect, MediaForm};
 use crate::lab::{End, FixedTunnel, Interface, Lab, Member, Node};
@@ -83,9 +83,9 @@ pub(super) fn allocate(
                     index: interface.index,
                 },
                 name: interface.name.clone(),
-                carrier: match joined {
-                    Some(_) => Carrier::Up,
-                    None => Carrier::Down,
+                carrier: match joined.map(|joined| joined.state) {
+                    Some(JunctionState::Up) => Carrier::Up,
+                    Some(JunctionState::Down) | None => Carrier::Down,
                 },
                 peer: joined.and_then(|joined| joined.peer.clone()),
                 segment: joined.and_then(|joined| joined.segment).map(str::to_owned),
@@ -205,6 +205,7 @@ struct Joined<'a> {
     /// The segment of many.
     segment: Option<&'a str>,
     transport: Transport,
+    state: JunctionState,
 }
 
 /// What each interface is joined to.
@@ -218,6 +219,7 @@ fn joined(lab: &Lab) -> BTreeMap<End, Joined<'_>> {
                 peer_end: Some(peer),
                 segment: None,
                 transport: link.transport,
+                state: link.asked.state,
             };
             joined.insert(end, to_peer);
         }
@@ -236,6 +238,7 @@ fn joined(lab: &Lab) -> BTreeMap<End, Joined<'_>> {
                 peer_end: None,
                 segment: (!is_link).then_some(segment.name.as_str()),
                 transport: segment.transport,
+                state: segment.asked.state,
             };
             joined.insert(*end, into_segment);
         }

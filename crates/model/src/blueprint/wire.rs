@@ -8,12 +8,14 @@
 //! A [`WireChange`] is one step from one such state to another. [`WireBlueprint::apply`] says
 //! what each means, for whoever carries it out and for the plans that are made of them.
 //!
-//! Invariants: a member of a junction is one of the ends, and an end is a member of one junction
-//! at most.
+//! Invariants: a member of a junction is one of the ends, an end is a member of one junction at
+//! most, and only members are impaired.
 
 use super::Carrier;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use vnflab_impairment::Impairment;
 
 /// The wire of a lab, decided.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +28,50 @@ pub struct WireBlueprint {
     pub ends: BTreeMap<String, WireEnd>,
     /// Links and segments by name: `r1:eth1--r2:eth1`, or the name that the lab gives a segment.
     pub junctions: BTreeMap<String, Junction>,
+    /// Where the counters can be read, if anywhere.
+    pub metrics: Option<Metrics>,
+}
+
+/// Where a wire's counters can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Metrics {
+    /// Over HTTP, at a loopback address.
+    Address(SocketAddr),
+    /// Over HTTP, at a unix socket of this path.
+    Socket(String),
+}
+
+impl std::fmt::Display for Metrics {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(formatter),
+            Self::Socket(path) => path.fmt(formatter),
+        }
+    }
+}
+
+/// Whether an interface loses its carrier when the node at the other end of its link is off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CarrierPolicy {
+    /// It does.
+    #[default]
+    Follow,
+    /// It does not.
+    Keep,
+}
+
+impl CarrierPolicy {
+    /// All of them, in the order of [`Self::WORDS`].
+    pub const ALL: [Self; 2] = [Self::Follow, Self::Keep];
+
+    /// How they are written.
+    pub const WORDS: &'static [&'static str] = &["follow", "keep"];
+
+    /// Whether it is the usual one.
+    pub fn is_follow(&self) -> bool {
+        *self == Self::Follow
+    }
 }
 
 /// An end of the wire: where frames come in and go out.
@@ -76,6 +122,8 @@ pub struct Junction {
     pub members: Vec<String>,
     /// Whether frames pass.
     pub state: JunctionState,
+    /// What is done to the frames that members send, by member; nothing for others.
+    pub impairments: BTreeMap<String, Impairment>,
 }
 
 /// What a junction does with a frame.
@@ -112,9 +160,10 @@ impl JunctionKind {
 }
 
 /// Whether frames pass a junction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum JunctionState {
     /// They do.
+    #[default]
     Up,
     /// They do not: it is cut.
     Down,
@@ -170,6 +219,20 @@ pub enum WireChange {
         /// What it shall be.
         state: JunctionState,
     },
+    /// Impairs the frames that a member sends, in place of whatever was done to them.
+    Impair {
+        /// The junction's name.
+        name: String,
+        /// The member.
+        member: String,
+        /// What is done; the default for nothing.
+        impairment: Box<Impairment>,
+    },
+    /// Lets the counters be read elsewhere.
+    Serve {
+        /// Where, if anywhere.
+        metrics: Option<Metrics>,
+    },
     /// Lets chance begin anew.
     Seed {
         /// What it follows from.
@@ -185,6 +248,7 @@ impl WireBlueprint {
             seed,
             ends: BTreeMap::new(),
             junctions: BTreeMap::new(),
+            metrics: None,
         }
     }
 
@@ -213,6 +277,9 @@ impl WireBlueprint {
                 self.ends.retain(|name, _| !names.contains(name));
                 for junction in self.junctions.values_mut() {
                     junction.members.retain(|member| !names.contains(member));
+                    junction
+                        .impairments
+                        .retain(|member, _| !names.contains(member));
                 }
             }
             WireChange::Connect { name, junction } => {
@@ -224,6 +291,8 @@ impl WireBlueprint {
                 self.release(members);
                 if let Some(junction) = self.junctions.get_mut(name) {
                     junction.members.clone_from(members);
+                    let stay = |member: &String| members.contains(member);
+                    junction.impairments.retain(|member, _| stay(member));
                 }
             }
             WireChange::SetState { name, state } => {
@@ -231,6 +300,21 @@ impl WireBlueprint {
                     junction.state = *state;
                 }
             }
+            WireChange::Impair {
+                name,
+                member,
+                impairment,
+            } => {
+                if let Some(junction) = self.junctions.get_mut(name) {
+                    match **impairment == Impairment::default() {
+                        true => junction.impairments.remove(member),
+                        false => junction
+                            .impairments
+                            .insert(member.clone(), (**impairment).clone()),
+                    };
+                }
+            }
+            WireChange::Serve { metrics } => self.metrics.clone_from(metrics),
             WireChange::Seed { seed } => self.seed = *seed,
         }
     }
@@ -239,6 +323,9 @@ impl WireBlueprint {
     fn release(&mut self, ends: &[String]) {
         for junction in self.junctions.values_mut() {
             junction.members.retain(|member| !ends.contains(member));
+            junction
+                .impairments
+                .retain(|member, _| !ends.contains(member));
         }
     }
 }
@@ -247,10 +334,14 @@ impl WireChange {
     /// The junction that it concerns; `None` where it concerns the wire as a whole.
     pub fn junction(&self) -> Option<&str> {
         match self {
-            Self::OpenEnds { .. } | Self::CloseEnds { .. } | Self::Seed { .. } => None,
+            Self::OpenEnds { .. }
+            | Self::CloseEnds { .. }
+            | Self::Serve { .. }
+            | Self::Seed { .. } => None,
             Self::Connect { name, .. }
             | Self::Disconnect { name }
             | Self::Move { name, .. }
+            | Self::Impair { name, .. }
             | Self::SetState { name, .. } => Some(name),
         }
     }
@@ -273,6 +364,11 @@ impl WireChange {
                 state: JunctionState::Down,
                 ..
             } => "cut it".to_owned(),
+            Self::Impair { member, .. } => format!("impair what {member} sends"),
+            Self::Serve { metrics: None } => "serve no metrics".to_owned(),
+            Self::Serve {
+                metrics: Some(metrics),
+            } => format!("serve metrics at {metrics}"),
             Self::Seed { seed } => format!("seed chance with {seed}"),
         }
     }
@@ -293,6 +389,8 @@ impl WireChange {
                 state: JunctionState::Down,
                 ..
             } => "link-down",
+            Self::Impair { .. } => "impair",
+            Self::Serve { .. } => "serve-metrics",
             Self::Seed { .. } => "seed",
         }
     }

@@ -35,7 +35,7 @@ fn check(lab: &Lab, facts: &Facts, found: &mut Diagnostics) {
     }
 }
 
-fn file(path: &str, fact: &FileFact, span: Span) -> Option<Diagnostic> {
+pub(super) fn file(path: &str, fact: &FileFact, span: Span) -> Option<Diagnostic> {
     let shown = shown(path);
     match fact {
         FileFact::Missing => Some(

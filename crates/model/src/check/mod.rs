@@ -8,6 +8,7 @@ mod addresses;
 mod configuration;
 mod consoles;
 mod images;
+mod impairments;
 mod macs;
 mod paths;
 mod resources;
@@ -36,6 +37,7 @@ pub const RULES: &[Rule] = &[
     paths::RULE,
     configuration::RULE,
     images::RULE,
+    impairments::RULE,
     resources::RULE,
     running::RULE,
 ];

@@ -18,13 +18,16 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Lab, _: &Facts, found: &mut Diagnostics) {
-    for node in &lab.nodes {
-        for (path, span) in files(node) {
-            if path.starts_with('/') || climbs(path) {
-                let help = "put the file beside the lab file or below it";
-                found.push(unsafe_path(path, span).help(help));
-            }
+    let of_impairments = lab.impairment_files();
+    let of_impairments = of_impairments.map(|file| (file.path.as_str(), file.span));
+    let of_nodes = lab.nodes.iter().flat_map(files);
+    for (path, span) in of_nodes.chain(of_impairments) {
+        if path.starts_with('/') || climbs(path) {
+            let help = "put the file beside the lab file or below it";
+            found.push(unsafe_path(path, span).help(help));
         }
+    }
+    for node in &lab.nodes {
         // Images are large and may lie anywhere, if the whole path says so.
         if let ImageSpec::Path(path) = &node.image
             && !path.starts_with('/')

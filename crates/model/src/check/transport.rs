@@ -16,6 +16,11 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(lab: &Lab, _: &Facts, found: &mut Diagnostics) {
     let direct = |transport| transport == Transport::Direct;
+    for link in lab.links.iter().filter(|one| direct(one.transport)) {
+        if let Some(place) = link.asked.place {
+            found.push(needs_wire("what is asked of a link", place));
+        }
+    }
     for segment in lab.segments.iter().filter(|one| direct(one.transport)) {
         let what = match segment.kind {
             JunctionKind::Link => "a link to what is not in the lab",

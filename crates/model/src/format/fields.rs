@@ -14,6 +14,7 @@ use crate::yaml::{Entry, Node, Scalar, Value};
 use ipnet::{IpNet, Ipv4Net};
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
+use vnflab_impairment::SettingKey;
 use vnflab_impairment::unit::Duration;
 
 /// Lowest port that ordinary users may bind (`net.ipv4.ip_unprivileged_port_start`'s default).
@@ -102,6 +103,14 @@ impl<'n> Fields<'n> {
             .find(|(known, _)| std::ptr::eq(*known, key))
             .map(|(_, entry)| *entry)
             .filter(|entry| !entry.value.is_null())
+    }
+
+    /// What is written for settings of impairments, in the order of the file.
+    pub(super) fn settings(&self) -> impl Iterator<Item = (&'static SettingKey, &'n Node)> + '_ {
+        self.given.iter().filter_map(|(key, entry)| match key.form {
+            Form::Setting(setting) if !entry.value.is_null() => Some((setting, &entry.value)),
+            _ => None,
+        })
     }
 
     /// The value of a key.
@@ -255,6 +264,22 @@ impl<'n> Fields<'n> {
             found.push(diagnostic);
         }
         value
+    }
+
+    /// A whole number that may be large.
+    pub(super) fn large_integer(
+        &self,
+        key: &'static Key,
+        found: &mut Diagnostics,
+    ) -> Option<Spanned<u64>> {
+        let node = self.node(key)?;
+        let value = self.whole_number(node, key, found)?;
+        let number = u64::try_from(value).ok();
+        if number.is_none() {
+            let most = i64::MAX.to_string();
+            found.push(range(node, key.name, &value.to_string(), "0", &most));
+        }
+        number.map(|number| Spanned::new(number, node.span))
     }
 
     /// A time in whole seconds.

@@ -3,6 +3,8 @@
 //! One table a mapping says which keys there are, what each takes and what it means. The reader,
 //! its hints, the JSON schema and the reference page are all made from it and cannot disagree.
 
+use vnflab_impairment::SettingKey;
+
 /// A key of a mapping.
 #[derive(Debug)]
 pub struct Key {
@@ -71,6 +73,24 @@ pub enum Form {
         /// The longest, in seconds.
         most: u32,
     },
+    /// A setting of an impairment, which reads its values itself.
+    Setting(&'static SettingKey),
+    /// A mapping with the keys of a table that is made when it is first needed.
+    MadeTable(fn() -> &'static Table),
+    /// A mapping of names, each with the keys of such a table.
+    MadeNamed(fn() -> &'static Table),
+    /// A list of mappings with the keys of such a table.
+    MadeList(fn() -> &'static Table),
+    /// Names of states, each with the names of next ones and their probabilities.
+    Transitions,
+    /// A time, such as `100ms`.
+    Time,
+    /// A list of changes in time, with the keys of such a table in those that set something.
+    Schedule(fn() -> &'static Table),
+    /// A pcap filter expression.
+    Filter,
+    /// An address and port, or the path of a socket.
+    Listener,
     /// One value for each end of a link.
     Pair(&'static Form),
 }
@@ -107,6 +127,22 @@ impl Form {
             }
             Self::Seconds { least, most } => {
                 format!("a time from {least}s to {most}s, such as `30s` or `5min`")
+            }
+            Self::Setting(setting) => format!("{}, or `none`", setting.form),
+            Self::MadeTable(_) => "a mapping".to_owned(),
+            Self::MadeNamed(_) => "a mapping of names".to_owned(),
+            Self::MadeList(_) => "a list of mappings".to_owned(),
+            Self::Transitions => {
+                "names of states with the probabilities of others, such as `{good: {bad: 5%}}`"
+                    .to_owned()
+            }
+            Self::Time => "a time, such as `100ms`".to_owned(),
+            Self::Schedule(_) => {
+                "a list of changes, such as `[{at 10s: down}, {at 20s: up}]`".to_owned()
+            }
+            Self::Filter => "a pcap filter expression, such as `ip proto 89`".to_owned(),
+            Self::Listener => {
+                "a loopback address with a port, or the absolute path of a socket".to_owned()
             }
             Self::Pair(form) => format!("two values, each {}", form.expected()),
         }

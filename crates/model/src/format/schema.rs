@@ -57,6 +57,15 @@ fn takes(form: &Form) -> String {
         Form::Table(table) => format!("a mapping: see [{}](#{})", plain(table), anchor(table)),
         Form::Named(table) => format!("names, each with [{}](#{})", plain(table), anchor(table)),
         Form::List(table) => format!("a list of [{}](#{})", plain(table), anchor(table)),
+        Form::MadeTable(made) => takes(&Form::Table(made())),
+        Form::MadeNamed(made) => takes(&Form::Named(made())),
+        Form::MadeList(made) => takes(&Form::List(made())),
+        Form::Schedule(made) => format!(
+            "{}, or with [{}](#{})",
+            form.expected(),
+            plain(made()),
+            anchor(made())
+        ),
         form => form.expected(),
     }
 }
@@ -114,6 +123,10 @@ fn inner(form: &Form) -> Option<&'static Table> {
         | Form::Links(table)
         | Form::Ends(table)
         | Form::Members(table) => Some(table),
+        Form::MadeTable(made)
+        | Form::MadeNamed(made)
+        | Form::MadeList(made)
+        | Form::Schedule(made) => Some(made()),
         _ => None,
     }
 }
@@ -193,6 +206,32 @@ fn schema(form: &Form) -> Value {
             "type": "string",
             "pattern": "^ *[0-9]+(\\.[0-9]+)? *(s|sec|secs|m|min|h) *$",
         }),
+        Form::Setting(_) => json!({ "type": ["string", "number", "boolean"] }),
+        Form::MadeTable(made) => or_null(reference(made())),
+        Form::MadeNamed(made) => json!({
+            "type": "object",
+            "additionalProperties": or_null(reference(made())),
+        }),
+        Form::MadeList(made) => json!({ "type": "array", "items": reference(made()) }),
+        Form::Transitions => json!({
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "additionalProperties": { "type": "string", "pattern": "^ *[0-9.]+ *% *$" },
+            },
+        }),
+        Form::Time => json!({ "type": "string" }),
+        Form::Schedule(made) => json!({ "type": "array", "items": {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "patternProperties": { "^at .+$": { "anyOf": [
+                { "enum": ["down", "up", "reset"] },
+                reference(made()),
+            ] } },
+            "additionalProperties": false,
+        } }),
+        Form::Filter | Form::Listener => json!({ "type": "string" }),
         Form::Pair(form) => json!({
             "type": "array",
             "minItems": 2,

@@ -1,6 +1,6 @@
 //! The ends of links and the members of segments: from names to positions.
 
-use super::outside;
+use super::{asked, outside};
 use crate::blueprint::{JunctionKind, link_name};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
@@ -11,6 +11,7 @@ use crate::span::Span;
 use crate::spec::{EndSpec, LabSpec};
 use std::collections::HashMap;
 use std::sync::Arc;
+use vnflab_impairment::Profiles;
 
 /// For how many unknown nodes and interfaces the nearest name is looked up: each look compares
 /// with all that there are.
@@ -135,7 +136,14 @@ fn in_use(end: &EndSpec, first: Span) -> Diagnostic {
 impl Links {
     /// Hands what links and segments say about their ends over to the interfaces. Nodes that
     /// could not be resolved are left out, and so are the links to them.
-    pub(super) fn apply(self, spec: &LabSpec, resolved: Vec<Option<Node>>, lab: &mut Lab) {
+    pub(super) fn apply(
+        self,
+        spec: &LabSpec,
+        resolved: Vec<Option<Node>>,
+        profiles: &Profiles,
+        lab: &mut Lab,
+        found: &mut Diagnostics,
+    ) {
         let mut positions = Vec::with_capacity(resolved.len());
         for node in resolved {
             positions.push(node.is_some().then_some(lab.nodes.len()));
@@ -160,10 +168,14 @@ impl Links {
             for (member, from) in [&left, &right].into_iter().zip(&written.ends) {
                 describe(&mut lab.nodes, member, from, mtu);
             }
+            let names = [(&left, &written.ends[0]), (&right, &written.ends[1])];
+            let names = names.map(|(member, from)| names_of(lab, member, from));
+            let asked = asked::resolve(&written.asked, &names, profiles, found);
             match (left, right) {
                 (Member::Interface(left), Member::Interface(right)) => lab.links.push(Link {
                     ends: [left, right],
                     transport,
+                    asked,
                     span: written.span,
                 }),
                 (left, right) => {
@@ -173,6 +185,7 @@ impl Links {
                         kind: JunctionKind::Link,
                         members: vec![left, right],
                         transport,
+                        asked,
                         span: written.span,
                     });
                 }
@@ -181,11 +194,13 @@ impl Links {
         for (written, members) in self.segments {
             let written = &spec.segments[written];
             let mut placed = Vec::with_capacity(members.len());
+            let mut names = Vec::with_capacity(members.len());
             for (at, member) in members {
                 let Some(member) = place(&lab.nodes, member) else {
                     continue;
                 };
                 describe(&mut lab.nodes, &member, &written.members[at], None);
+                names.push(names_of(lab, &member, &written.members[at]));
                 placed.push(member);
             }
             lab.segments.push(Segment {
@@ -193,10 +208,21 @@ impl Links {
                 kind: written.kind,
                 members: placed,
                 transport: spec.transport,
+                asked: asked::resolve(&written.asked, &names, profiles, found),
                 span: written.name.span,
             });
         }
     }
+}
+
+/// What a member goes by: its full name, that which is written, and the name of its node.
+fn names_of(lab: &Lab, member: &Member, written: &EndSpec) -> Vec<String> {
+    let (node, interface) = (&written.node.value, &written.interface.value);
+    vec![
+        lab.member_name(member),
+        format!("{node}:{interface}"),
+        node.clone(),
+    ]
 }
 
 /// Gives an interface what its link says of it.

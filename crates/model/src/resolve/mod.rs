@@ -5,6 +5,7 @@
 //! [`crate::check`]. A lab comes out only if there is no error, since nothing behind it could
 //! trust it otherwise. [`read`] does it all, from texts to a lab.
 
+mod asked;
 mod link;
 mod management;
 mod outside;
@@ -69,6 +70,7 @@ pub fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnosti
     let (loopback_pool, link_pool) = pools.unwrap_or_else(default_pools);
     let name = name.unwrap_or_else(|| Name::new("lab").expect("three letters"));
     let management = management::management(spec, &mut found);
+    let (profiles, profile_files) = asked::profiles(spec, &mut found);
     let mut lab = Lab {
         name,
         name_span: spec.name.span,
@@ -76,13 +78,16 @@ pub fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnosti
         links: Vec::with_capacity(spec.links.len()),
         segments: Vec::with_capacity(spec.segments.len()),
         transport: spec.transport,
+        seed: spec.seed.as_ref().map(|seed| seed.value),
+        wire: spec.wire.clone(),
+        profile_files,
         management,
         loopback_pool,
         link_pool,
         console_address: spec.console_address.as_ref().map(|address| address.value),
         console_span: spec.console_address.as_ref().map(|address| address.span),
     };
-    links.apply(spec, resolved, &mut lab);
+    links.apply(spec, resolved, &profiles, &mut lab, &mut found);
     if found.has_errors() {
         // What is left of the lab is looked over all the same, so that all mistakes are told at
         // once; nobody else gets to see it.

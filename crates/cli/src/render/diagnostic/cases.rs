@@ -91,6 +91,15 @@ fn facts(case: &str) -> Facts {
         "L0215-tunnel" => {
             facts.udp_taken.insert("127.0.0.1:10201".parse().unwrap());
         }
+        "L0228-trace" => {
+            for (name, text) in [("train.up", "1\n2\nthree\n"), ("mine.dist", "1 x\n")] {
+                let content = Some(text.as_bytes().to_vec());
+                let path = format!("/lab/{name}");
+                let fact = FileFact::Present { path, content };
+                facts.files.insert(name.to_owned(), fact);
+            }
+            facts.files.insert("gone.up".to_owned(), FileFact::Missing);
+        }
         "L0301-path" => image(ImageFact::Missing(vec!["/lab/images/r1.qcow2".to_owned()])),
         "L0301-stored" => {
             let fact = ImageFact::Missing(Vec::new());

@@ -1,5 +1,7 @@
 //! Every key of the native format.
 
+use super::setting_keys;
+use crate::blueprint::CarrierPolicy;
 use crate::format::key::{Form, Key, Table};
 use crate::spec::{ManagementMode, Transport};
 
@@ -22,6 +24,12 @@ keys! {
         "The links: `r1:eth1 -- r2:eth1`, or a mapping with `endpoints`. Interfaces go by the vendor's names (`Gi2`, `Ethernet1`) or by `eth1`, `eth2` and so on, which are the data interfaces in order.";
     SEGMENTS = "segments", Form::Named(&SEGMENT), "{lan: {members: [\"r1:eth2\", \"r2:eth2\", \"host:eth1\"]}}",
         "LANs of any number of interfaces, by name. An interface is in one link or segment only.";
+    PROFILES = "profiles", Form::MadeNamed(setting_keys::impairment), "{rural: {profile: dsl, delay: 80ms}}",
+        "Impairments of your own by name, for `profile`. One may stand on another that is written before it, or on a built-in one.";
+    SEED = "seed", Form::Integer { least: 0, most: i64::MAX }, "42",
+        "What all chance on links follows from: the same seed drops the same frames. It follows from the lab's name by default.";
+    WIRE = "wire", Form::Table(&WIRE_TABLE), "{metrics: 127.0.0.1:9100}",
+        "The process that frames pass through.";
     TRANSPORT = "transport", Form::Words(Transport::WORDS), "wire",
         "`wire`: frames pass through the lab's wire, a process of its own in which every link can be seen, changed and cut while it runs; every interface can be linked anew without its VM noticing. `direct`: from QEMU to QEMU, with nothing in between. `wire` by default.";
     MGMT = "mgmt", Form::Table(&MANAGEMENT), "{mode: user}",
@@ -69,6 +77,34 @@ keys! {
         "Largest packet on the link in bytes, without the Ethernet header.";
     LINK_TRANSPORT = "transport", Form::Words(Transport::WORDS), "direct",
         "How this link's frames travel, where it is not the lab's way.";
+    STATE = "state", Form::Words(&["up", "down"]), "down",
+        "`down`: it begins cut, until `vnflab link up`. `up` by default.";
+    IMPAIRMENT = "impairment", Form::MadeTable(setting_keys::impairment), "{profile: lte, delay: 20ms}",
+        "What is done to all frames, in every direction.";
+    IMPAIRMENT_FROM = "impairment-from", Form::MadeNamed(setting_keys::impairment), "{r1: {loss: 1%}}",
+        "What is done to the frames that one end sends (`r1` or `r1:eth1`), laid over `impairment`.";
+    RULES = "rules", Form::MadeList(setting_keys::rule), "[{match: ip proto 89, drop: true}]",
+        "What is done instead to the frames that a pcap filter matches; the first rule that matches counts.";
+    MARKOV = "markov", Form::Table(&MARKOV_TABLE), "{every: 100ms, states: {good: {}, bad: {loss: 30%}}, transitions: {good: {bad: 5%}, bad: {good: 30%}}}",
+        "Impairments that follow each other by chance, laid over `impairment`.";
+    SCHEDULE = "schedule", Form::Schedule(setting_keys::impairment), "[{at 10s: down}, {at 20s: up}, {at 30s: {delay: 50ms}}, {at 40s: reset}]",
+        "What changes at which time after the link was set up: it is cut (`down`), restored (`up`), impaired, or asks for nothing again (`reset`).";
+    MATCH = "match", Form::Filter, "ip proto 89",
+        "Which frames: a pcap filter expression, as for `tcpdump`.";
+    FROM = "from", Form::Text, "r1",
+        "Only frames that this end sends (`r1` or `r1:eth1`); those of every end by default.";
+    DROP = "drop", Form::Boolean, "true",
+        "Whether none of them passes. Without this and without settings they pass as they are.";
+    EVERY = "every", Form::Time, "100ms",
+        "How often the state may change.";
+    STATES = "states", Form::MadeNamed(setting_keys::impairment), "{good: {}, bad: {loss: 30%}}",
+        "The states by name; it begins with the first.";
+    TRANSITIONS = "transitions", Form::Transitions, "{good: {bad: 5%}, bad: {good: 30%}}",
+        "How probable each next state is; what is missing to 100% is that it stays.";
+    METRICS = "metrics", Form::Listener, "127.0.0.1:9100",
+        "Where Prometheus can read the counters of all links: a loopback address and port, or the path of a socket. Nowhere by default.";
+    CARRIER = "carrier", Form::Words(CarrierPolicy::WORDS), "keep",
+        "`follow`: an interface loses its carrier when the node at the other end of its link is off. `keep`: it does not. `follow` by default.";
     LINK_IPV4 = "ipv4", Form::Pair(&Form::InterfaceAddress), "[10.0.0.0/31, 10.0.0.1/31]",
         "IPv4 addresses of the two ends.";
     LINK_IPV6 = "ipv6", Form::Pair(&Form::InterfaceAddress), "[\"2001:db8::/127\", \"2001:db8::1/127\"]",
@@ -142,6 +178,9 @@ pub(crate) static LAB: Table = Table {
         &NODES,
         &LINKS,
         &SEGMENTS,
+        &PROFILES,
+        &SEED,
+        &WIRE,
         &TRANSPORT,
         &MGMT,
         &ADDRESSING,
@@ -223,16 +262,53 @@ pub(super) static CONFIG: Table = Table {
 
 pub(super) static LINK: Table = Table {
     title: "a link",
-    keys: &[&ENDPOINTS, &MTU, &LINK_TRANSPORT, &LINK_IPV4, &LINK_IPV6],
+    keys: &[
+        &ENDPOINTS,
+        &MTU,
+        &LINK_TRANSPORT,
+        &STATE,
+        &IMPAIRMENT,
+        &IMPAIRMENT_FROM,
+        &RULES,
+        &MARKOV,
+        &SCHEDULE,
+        &LINK_IPV4,
+        &LINK_IPV6,
+    ],
     required: &[&ENDPOINTS],
     hints: &[("type", NOT_OURS), ("vars", NOT_OURS), ("labels", NOT_OURS)],
 };
 
 pub(super) static SEGMENT: Table = Table {
     title: "a segment",
-    keys: &[&MEMBERS, &SEGMENT_MODE, &AGEING, &ADDRESSES],
+    keys: &[
+        &MEMBERS,
+        &SEGMENT_MODE,
+        &AGEING,
+        &ADDRESSES,
+        &STATE,
+        &IMPAIRMENT,
+        &IMPAIRMENT_FROM,
+        &RULES,
+        &MARKOV,
+        &SCHEDULE,
+    ],
     required: &[&MEMBERS],
     hints: &[("endpoints", "the key is `members`")],
+};
+
+pub(super) static MARKOV_TABLE: Table = Table {
+    title: "`markov`",
+    keys: &[&EVERY, &STATES, &TRANSITIONS],
+    required: &[&EVERY, &STATES],
+    hints: &[],
+};
+
+pub(super) static WIRE_TABLE: Table = Table {
+    title: "the lab's `wire`",
+    keys: &[&METRICS, &CARRIER],
+    required: &[],
+    hints: &[],
 };
 
 pub(super) static ENDPOINT: Table = Table {

@@ -1,12 +1,13 @@
 //! Links of the native format: `r1:eth1 -- r2:eth1`, or a mapping with `endpoints`.
 
+use super::asked;
 use super::keys as key;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::format::fields::{Fields, parse_address, shown, wrong_type};
 use crate::format::key::{Form, Key};
 use crate::span::Spanned;
-use crate::spec::{EndSpec, LinkSpec};
+use crate::spec::{AskedSpec, EndSpec, LinkSpec};
 use crate::yaml::scalar::Schema;
 use crate::yaml::{Node, Value};
 use ipnet::IpNet;
@@ -56,6 +57,7 @@ fn short(node: &Node, text: &str, found: &mut Diagnostics) -> Option<LinkSpec> {
     Some(LinkSpec {
         ends: [left, right],
         transport: None,
+        asked: AskedSpec::default(),
         mtu: None,
         span: node.span,
     })
@@ -97,6 +99,7 @@ fn long(node: &Node, found: &mut Diagnostics) -> Option<LinkSpec> {
     let fields = Fields::read(node, node.span, &key::LINK, Schema::Core, found)?;
     let mtu = fields.integer(&key::MTU, found);
     let transport = super::transport(&fields, &key::LINK_TRANSPORT, found);
+    let asked = asked::read(&fields, found);
     let mut addresses = [Vec::new(), Vec::new()];
     for key in [&key::LINK_IPV4, &key::LINK_IPV6] {
         pair(&fields, key, &mut addresses, found);
@@ -124,6 +127,7 @@ fn long(node: &Node, found: &mut Diagnostics) -> Option<LinkSpec> {
     Some(LinkSpec {
         ends: [left, right],
         transport,
+        asked,
         mtu,
         span: endpoints.span,
     })

@@ -3,14 +3,17 @@
 //! What a key takes and means is said in [`keys`] alone. Environment variables are not expanded
 //! and nothing in a file can run a command.
 
+mod asked;
 pub(crate) mod keys;
 mod link;
 mod segment;
+mod setting_keys;
 
 use self::keys as key;
 use super::fields::{Fields, shown, wrong_type};
 use super::key::Key;
 use super::{Format, Input, InputFile, name_from, schema};
+use crate::blueprint::{CarrierPolicy, Metrics};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::Catalogue;
@@ -19,12 +22,12 @@ use crate::resolve::unknown_kind;
 use crate::span::{Sources, Span, Spanned};
 use crate::spec::{
     AddressingSpec, ImageSpec, LabSpec, LinkSpec, ManagementMode, ManagementSpec, NodeSpec,
-    SegmentSpec, StartupConfigSpec, Transport,
+    SegmentSpec, StartupConfigSpec, Transport, WireSpec,
 };
 use crate::yaml::scalar::Schema;
 use crate::yaml::{self, Entry, Node, Value};
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 /// The native format.
 pub const FORMAT: Format = Format {
@@ -152,6 +155,9 @@ impl Reader<'_> {
             nodes,
             links,
             segments,
+            profiles: asked::named(&top, &key::PROFILES, &mut self.found),
+            seed: top.large_integer(&key::SEED, &mut self.found),
+            wire: self.wire(&top),
             transport: transport(&top, &key::TRANSPORT, &mut self.found)
                 .map_or(Transport::Wire, |transport| transport.value),
             management: self.management(&top),
@@ -346,6 +352,19 @@ impl Reader<'_> {
             .collect()
     }
 
+    fn wire(&mut self, top: &Fields<'_>) -> WireSpec {
+        let found = &mut self.found;
+        let Some(fields) = top.table(&key::WIRE, found) else {
+            return WireSpec::default();
+        };
+        WireSpec {
+            metrics: metrics(&fields, found),
+            carrier: fields
+                .word(&key::CARRIER, found)
+                .map(|word| CarrierPolicy::ALL[word.value]),
+        }
+    }
+
     fn management(&mut self, top: &Fields<'_>) -> ManagementSpec {
         let found = &mut self.found;
         let Some(fields) = top.table(&key::MGMT, found) else {
@@ -380,6 +399,30 @@ fn transport(
 ) -> Option<Spanned<Transport>> {
     let word = fields.word(key, found)?;
     Some(word.map(|position| Transport::ALL[position]))
+}
+
+/// Where the counters can be read. A lab file opens nothing beyond this host.
+fn metrics(fields: &Fields<'_>, found: &mut Diagnostics) -> Option<Metrics> {
+    let text = fields.text(&key::METRICS, found)?;
+    if text.starts_with('/') && !text.contains('\0') {
+        return Some(Metrics::Socket(text.value));
+    }
+    let address = text.parse::<SocketAddr>().ok();
+    let address = address.filter(|address| address.ip().is_loopback() && address.port() != 0);
+    if address.is_none() {
+        found.push(
+            Diagnostic::error(
+                code::INVALID_ADDRESS,
+                format!("the counters cannot be had at `{}`", shown(&text)),
+            )
+            .at(
+                text.span,
+                "not a loopback address with a port, nor an absolute path",
+            )
+            .help("write `127.0.0.1:9100`, or `/run/user/1000/lab.metrics`"),
+        );
+    }
+    address.map(Metrics::Address)
 }
 
 /// A configuration is inline if it has more than one line, else it is a path.
@@ -467,23 +510,35 @@ mod tests {
     use crate::format::key::Table;
 
     /// Each table, and a lab with one of its mappings at `@`.
-    const PLACES: &[(&Table, &str)] = &[
-        (&key::LAB, "@\n"),
-        (&key::TOPOLOGY_TABLE, "topology: {@}\n"),
-        (&key::SHARED, "defaults: {@}\n"),
-        (&key::OF_KIND, "kinds: {frr: {@}}\n"),
-        (&key::NODE, "nodes: {r3: {@}}\n"),
-        (
-            &key::CONFIG,
-            "nodes: {r3: {kind: frr, startup-config: {@}}}\n",
-        ),
-        (&key::LINK, "links: [{@}]\n"),
-        (&key::ENDPOINT, "links: [{endpoints: [{@}, \"r2:eth1\"]}]\n"),
-        (&key::SEGMENT, "segments: {lan: {@}}\n"),
-        (&key::MANAGEMENT, "mgmt: {@}\n"),
-        (&key::POOLS, "addressing: {@}\n"),
-        (&key::CONSOLES, "console: {@}\n"),
-    ];
+    fn places() -> Vec<(&'static Table, &'static str)> {
+        vec![
+            (&key::LAB, "@\n"),
+            (&key::TOPOLOGY_TABLE, "topology: {@}\n"),
+            (&key::SHARED, "defaults: {@}\n"),
+            (&key::OF_KIND, "kinds: {frr: {@}}\n"),
+            (&key::NODE, "nodes: {r3: {@}}\n"),
+            (
+                &key::CONFIG,
+                "nodes: {r3: {kind: frr, startup-config: {@}}}\n",
+            ),
+            (&key::LINK, "links: [{@}]\n"),
+            (&key::ENDPOINT, "links: [{endpoints: [{@}, \"r2:eth1\"]}]\n"),
+            (&key::SEGMENT, "segments: {lan: {@}}\n"),
+            (setting_keys::impairment(), "profiles: {mine: {@}}\n"),
+            (
+                setting_keys::rule(),
+                "links: [{endpoints: [\"r1:eth1\", \"r2:eth1\"], rules: [{@}]}]\n",
+            ),
+            (
+                &key::MARKOV_TABLE,
+                "links: [{endpoints: [\"r1:eth1\", \"r2:eth1\"], markov: {@}}]\n",
+            ),
+            (&key::WIRE_TABLE, "wire: {@}\n"),
+            (&key::MANAGEMENT, "mgmt: {@}\n"),
+            (&key::POOLS, "addressing: {@}\n"),
+            (&key::CONSOLES, "console: {@}\n"),
+        ]
+    }
 
     fn mistakes(text: &str) -> Diagnostics {
         let mut sources = Sources::default();
@@ -512,7 +567,7 @@ mod tests {
 
     #[test]
     fn every_key_takes_its_example_and_is_looked_at() {
-        for (table, template) in PLACES {
+        for (table, template) in places() {
             for key in table.keys {
                 assert_eq!(
                     mistakes_of(template, key, key.example),
@@ -540,6 +595,6 @@ mod tests {
     fn every_table_is_tried() {
         let schema = json_schema();
         let tables = schema["$defs"].as_object().unwrap().len() + 1;
-        assert_eq!(tables, PLACES.len());
+        assert_eq!(tables, places().len());
     }
 }

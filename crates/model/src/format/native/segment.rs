@@ -1,6 +1,6 @@
 //! Segments of the native format: names, each with its members.
 
-use super::{keys as key, link};
+use super::{asked, keys as key, link};
 use crate::blueprint::{ADDRESS_LIMIT, AGEING_SECONDS, JunctionKind};
 use crate::diagnostic::Diagnostics;
 use crate::format::fields::{Fields, wrong_type};
@@ -23,6 +23,7 @@ pub(super) fn read(entry: &Entry, found: &mut Diagnostics) -> Option<SegmentSpec
         },
         Some(_) => JunctionKind::Hub,
     };
+    let asked = asked::read(&fields, found);
     let members = fields.node(&key::MEMBERS)?;
     let Value::Sequence(ends) = &members.value else {
         let expected = format!("`members` takes {}", key::MEMBERS.form.expected());
@@ -32,6 +33,7 @@ pub(super) fn read(entry: &Entry, found: &mut Diagnostics) -> Option<SegmentSpec
     Some(SegmentSpec {
         name: Spanned::new(entry.key.text.to_string(), entry.key_span),
         kind,
+        asked,
         members: ends
             .iter()
             .filter_map(|end| link::long_end(end, found))

@@ -17,7 +17,7 @@ use crate::kind::{Catalogue, Kind, MediaForm};
 use crate::span::{Sources, Span, Spanned};
 use crate::spec::{
     AddressingSpec, ImageSpec, LabSpec, ManagementMode, ManagementSpec, NodeSpec,
-    StartupConfigSpec, Transport, TunnelSpec,
+    StartupConfigSpec, Transport, TunnelSpec, WireSpec,
 };
 use crate::yaml::scalar::Schema;
 use crate::yaml::{self, Node, Value};
@@ -92,6 +92,9 @@ fn read(sources: &Sources, input: &Input, catalogue: &Catalogue) -> (Option<LabS
         nodes,
         links,
         segments: Vec::new(),
+        profiles: Vec::new(),
+        seed: None,
+        wire: WireSpec::default(),
         // The origin joined QEMU to QEMU.
         transport: Transport::Direct,
         management: ManagementSpec {

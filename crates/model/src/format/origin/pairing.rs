@@ -9,7 +9,7 @@ use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::Catalogue;
 use crate::span::Spanned;
-use crate::spec::{EndSpec, LinkSpec, TunnelSpec};
+use crate::spec::{AskedSpec, EndSpec, LinkSpec, TunnelSpec};
 use std::collections::{HashMap, HashSet};
 
 /// An interface: positions of its node and of its tunnel.
@@ -45,6 +45,7 @@ pub(super) fn links(
                 links.push(LinkSpec {
                     ends: [own, peer].map(|place| pairing.end(place, catalogue)),
                     transport: None,
+                    asked: AskedSpec::default(),
                     mtu: None,
                     span: spec.remote_port.span,
                 });

@@ -19,6 +19,7 @@ use crate::blueprint::{Blueprint, Junction, JunctionState, WireBlueprint, WireCh
 use crate::observed::{Observed, ObservedWire};
 use crate::plan::{Action, Plan, StepId, Subject};
 use std::collections::{BTreeMap, BTreeSet};
+use vnflab_impairment::Impairment;
 
 /// The steps for a wire, as far as they are planned.
 pub(super) struct WirePlan<'a> {
@@ -67,6 +68,15 @@ impl<'a> WirePlan<'a> {
         if is.seed != shall.seed {
             let reason = format!("{} → {}", is.seed, shall.seed);
             self.change(plan, WireChange::Seed { seed: shall.seed }, &reason, &[]);
+        }
+        if is.metrics != shall.metrics {
+            let metrics = shall.metrics.clone();
+            let was = is.metrics.as_ref().map(ToString::to_string);
+            let reason = format!(
+                "served {}",
+                was.map_or("nowhere".to_owned(), |at| format!("at {at}"))
+            );
+            self.change(plan, WireChange::Serve { metrics }, &reason, &[]);
         }
         let gone = is
             .ends
@@ -188,6 +198,20 @@ fn changes(name: &str, is: Option<&Junction>, shall: &Junction) -> Vec<(WireChan
         let reason: Vec<String> = gains.into_iter().chain(loses).collect();
         changes.push((change, reason.join(", ")));
     }
+    for member in &shall.members {
+        let nothing = Impairment::default();
+        let of = |junction: &Junction| junction.impairments.get(member).cloned();
+        let (old, new) = (of(is).unwrap_or_default(), of(shall).unwrap_or(nothing));
+        if old != new {
+            let reason = impairment_changes(&old, &new).join(", ");
+            let change = WireChange::Impair {
+                name: name.to_owned(),
+                member: member.clone(),
+                impairment: Box::new(new),
+            };
+            changes.push((change, reason));
+        }
+    }
     if is.state != shall.state {
         let change = WireChange::SetState {
             name: name.to_owned(),
@@ -198,6 +222,36 @@ fn changes(name: &str, is: Option<&Junction>, shall: &Junction) -> Vec<(WireChan
             JunctionState::Down => "is up, and begins cut in the lab file",
         };
         changes.push((change, reason.to_owned()));
+    }
+    changes
+}
+
+/// What differs between two impairments, each in a few words, such as `delay 20ms → 50ms`.
+fn impairment_changes(old: &Impairment, new: &Impairment) -> Vec<String> {
+    let nothing = || "nothing".to_owned();
+    let entries = |impairment: &Impairment| {
+        let entries = impairment.settings.entries().into_iter();
+        entries.collect::<BTreeMap<&str, String>>()
+    };
+    let (was, shall) = (entries(old), entries(new));
+    let keys: BTreeSet<&str> = was.keys().chain(shall.keys()).copied().collect();
+    let mut changes = Vec::new();
+    for key in keys {
+        let (was, shall) = (was.get(key).cloned(), shall.get(key).cloned());
+        if was != shall {
+            let (was, shall) = (was.unwrap_or_else(nothing), shall.unwrap_or_else(nothing));
+            changes.push(format!("{key} {was} → {shall}"));
+        }
+    }
+    let others = [
+        ("rules", old.rules != new.rules),
+        ("states", old.markov != new.markov),
+        ("schedule", old.schedule != new.schedule),
+    ];
+    let others = others.iter().filter(|(_, differ)| *differ);
+    changes.extend(others.map(|(what, _)| format!("{what} changed")));
+    if changes.is_empty() {
+        changes.push("a file of it changed".to_owned());
     }
     changes
 }
