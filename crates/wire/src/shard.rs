@@ -151,7 +151,7 @@ pub fn outlet() -> (Outlet, Inlet) {
 }
 
 impl Outlet {
-    fn put(&self, chunk: Chunk) {
+    fn put(&self, mut chunk: Chunk) {
         let bytes = chunk.bytes.len() + std::mem::size_of_val(&chunk.records[..]);
         let waiting = self.backlog.fetch_add(bytes, Ordering::Relaxed);
         if waiting + bytes > WATCH_BACKLOG_BYTES {
@@ -160,6 +160,7 @@ impl Outlet {
                 .fetch_add(chunk.records.len(), Ordering::Relaxed);
             return;
         }
+        chunk.missed_before = self.missed.swap(0, Ordering::Relaxed) as u64;
         // A reader that has gone is taken away by whoever served it.
         let _ = self.chunks.send(chunk);
     }
@@ -183,7 +184,7 @@ impl Inlet {
         }
     }
 
-    /// Frames that found no room since the last call.
+    /// Frames that found no room, and behind which none came yet that did.
     pub fn take_missed(&self) -> u64 {
         self.missed.swap(0, Ordering::Relaxed) as u64
     }
@@ -417,8 +418,9 @@ impl Floor {
         }
         match self.fabric.route(id) {
             Some(Route::Straight(peer)) => self.send_straight(id, peer),
-            Some(Route::Blocked(cause)) => self.drop_batch(id, cause),
-            Some(Route::Judged) => self.judge_batch(id),
+            // Where somebody looks at them, frames are dropped one by one.
+            Some(Route::Blocked(cause)) if clock.is_none() => self.drop_batch(id, cause),
+            Some(Route::Blocked(_) | Route::Judged) => self.judge_batch(id),
             None => {}
         }
     }

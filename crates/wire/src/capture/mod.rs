@@ -1,15 +1,10 @@
-//! Captures: from the fabric's copies to a pcapng stream.
+//! Captures: from the fabric's copies to a pcapng stream, and back to frames.
+//!
+//! [`pcapng`] writes the format and [`blocks`] reads it; both are pure. `stream` is what serves a
+//! capture over the control socket.
 
+pub mod blocks;
 pub mod pcapng;
+mod stream;
 
-use crate::control::protocol::{CaptureRequest, Reply};
-use crate::control::server::{Served, answer};
-use std::io;
-use std::os::unix::net::UnixStream;
-pub(crate) fn stream(
-    _served: &Served,
-    stream: &mut UnixStream,
-    _capture: &CaptureRequest,
-) -> io::Result<()> {
-    answer(stream, &Reply::<()>::Error("no".to_owned()))
-}
+pub(crate) use stream::stream;

@@ -18,13 +18,13 @@ pub const MAX_TEXT: usize = 4096;
 /// datagram, and what readers take without suspicion.
 pub const MAX_SNAPLEN: u32 = 262_144;
 
-const SECTION_HEADER: u32 = 0x0a0d_0d0a;
-const INTERFACE_DESCRIPTION: u32 = 1;
-const INTERFACE_STATISTICS: u32 = 5;
-const ENHANCED_PACKET: u32 = 6;
+pub(super) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
+pub(super) const INTERFACE_DESCRIPTION: u32 = 1;
+pub(super) const INTERFACE_STATISTICS: u32 = 5;
+pub(super) const ENHANCED_PACKET: u32 = 6;
 
 /// Written as it is, it tells readers the order of bytes.
-const BYTE_ORDER: u32 = 0x1a2b_3c4d;
+pub(super) const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 /// A section whose length is not known before it ends.
 const UNKNOWN_LENGTH: u64 = u64::MAX;
 const LINKTYPE_ETHERNET: u16 = 1;
@@ -34,21 +34,21 @@ const NANOSECONDS: u8 = 9;
 const FILTER_IS_TEXT: u8 = 0;
 
 /// Codes of options. Their meaning depends on the block, but for the end and remarks.
-mod option {
-    pub(super) const END: u16 = 0;
-    pub(super) const COMMENT: u16 = 1;
-    pub(super) const SECTION_APPLICATION: u16 = 4;
-    pub(super) const INTERFACE_NAME: u16 = 2;
-    pub(super) const INTERFACE_DESCRIPTION: u16 = 3;
-    pub(super) const INTERFACE_RESOLUTION: u16 = 9;
-    pub(super) const INTERFACE_FILTER: u16 = 11;
-    pub(super) const PACKET_FLAGS: u16 = 2;
-    pub(super) const PACKET_DROPS: u16 = 4;
-    pub(super) const STATISTICS_START: u16 = 2;
-    pub(super) const STATISTICS_END: u16 = 3;
-    pub(super) const STATISTICS_RECEIVED: u16 = 4;
-    pub(super) const STATISTICS_DROPPED: u16 = 5;
-    pub(super) const STATISTICS_OS_DROPPED: u16 = 7;
+pub(super) mod option {
+    pub(in crate::capture) const END: u16 = 0;
+    pub(in crate::capture) const COMMENT: u16 = 1;
+    pub(in crate::capture) const SECTION_APPLICATION: u16 = 4;
+    pub(in crate::capture) const INTERFACE_NAME: u16 = 2;
+    pub(in crate::capture) const INTERFACE_DESCRIPTION: u16 = 3;
+    pub(in crate::capture) const INTERFACE_RESOLUTION: u16 = 9;
+    pub(in crate::capture) const INTERFACE_FILTER: u16 = 11;
+    pub(in crate::capture) const PACKET_FLAGS: u16 = 2;
+    pub(in crate::capture) const PACKET_DROPS: u16 = 4;
+    pub(in crate::capture) const STATISTICS_START: u16 = 2;
+    pub(in crate::capture) const STATISTICS_END: u16 = 3;
+    pub(in crate::capture) const STATISTICS_RECEIVED: u16 = 4;
+    pub(in crate::capture) const STATISTICS_DROPPED: u16 = 5;
+    pub(in crate::capture) const STATISTICS_OS_DROPPED: u16 = 7;
 }
 
 /// An interface that frames are captured on.

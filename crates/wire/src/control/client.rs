@@ -6,6 +6,8 @@ use super::protocol::{CaptureRequest, Hello, ProbeReport, Reply, Request, Status
 use crate::config::Config;
 use serde::de::DeserializeOwned;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -129,15 +131,17 @@ impl Client {
     }
 
     /// Begins a capture: what is read from the answer is a pcapng stream. It ends when the reader
-    /// is dropped.
+    /// is dropped, and in good order behind [`CaptureStream::finish`].
     ///
     /// # Errors
     ///
     /// When there is nothing of that name, or the filter is wrong.
-    pub fn capture(mut self, capture: CaptureRequest) -> Result<impl Read, ClientError> {
+    pub fn capture(mut self, capture: CaptureRequest) -> Result<CaptureStream, ClientError> {
         self.ask::<()>(&Request::Capture { capture })?;
         self.stream.set_read_timeout(None)?;
-        Ok(self.answers)
+        Ok(CaptureStream {
+            bytes: self.answers,
+        })
     }
 
     /// Ends the wire for good.
@@ -147,5 +151,40 @@ impl Client {
     /// When there is no answer.
     pub fn stop(mut self) -> Result<(), ClientError> {
         self.ask(&Request::Stop)
+    }
+}
+
+/// A pcapng stream as it comes from a wire.
+#[derive(Debug)]
+pub struct CaptureStream {
+    bytes: BufReader<UnixStream>,
+}
+
+impl CaptureStream {
+    /// Whether bytes are here already, of which the descriptor knows nothing any more.
+    pub fn is_buffered(&self) -> bool {
+        !self.bytes.buffer().is_empty()
+    }
+
+    /// Says that it is enough: what was captured so far still comes, then statistics, and then
+    /// the stream ends.
+    ///
+    /// # Errors
+    ///
+    /// When the wire has gone.
+    pub fn finish(&self) -> io::Result<()> {
+        self.bytes.get_ref().shutdown(Shutdown::Write)
+    }
+}
+
+impl Read for CaptureStream {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.bytes.read(bytes)
+    }
+}
+
+impl AsFd for CaptureStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.bytes.get_ref().as_fd()
     }
 }

@@ -10,6 +10,6 @@ mod probe;
 pub mod protocol;
 pub mod server;
 
-pub use client::{Client, ClientError};
+pub use client::{CaptureStream, Client, ClientError};
 pub use folder::Folder;
 pub use server::{ServeError, serve};

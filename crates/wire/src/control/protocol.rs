@@ -58,7 +58,8 @@ pub enum Request {
         /// Frames sent from each member, 1 to [`super::probe::COUNT_LIMIT`].
         count: u32,
     },
-    /// Copy frames; the answer is followed by a pcapng stream.
+    /// Copy frames; the answer is followed by a pcapng stream. It ends with statistics when the
+    /// client shuts down its sending side.
     Capture {
         /// What.
         capture: CaptureRequest,
@@ -76,7 +77,7 @@ pub struct CaptureRequest {
     /// Only frames that this pcap filter expression matches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
-    /// Bytes kept of each frame.
+    /// Bytes kept of each frame; 0 keeps all.
     pub snap_length: u32,
 }
 

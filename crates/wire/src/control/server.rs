@@ -22,10 +22,16 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long an answer may wait for a client that does not read.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long captures may take to write the end of their streams when the wire ends.
+const CAPTURE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Between two looks at whether they have.
+const CAPTURE_LOOK: Duration = Duration::from_millis(5);
 
 /// Why a wire cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +53,17 @@ pub(crate) struct Served {
     folder: Folder,
     started_ns: u64,
     connections: AtomicUsize,
+    captures: AtomicUsize,
     has_ended: AtomicBool,
+}
+
+/// A capture that is under way, as long as this lives.
+pub(crate) struct CountedCapture<'a>(&'a AtomicUsize);
+
+impl Drop for CountedCapture<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Runs the wire of a folder until it is told to stop. A wire that ran there before comes back as
@@ -73,6 +89,7 @@ pub fn serve(folder: &Folder, ready: impl FnOnce()) -> Result<(), ServeError> {
         folder: folder.clone(),
         started_ns: Clock::time_of_day(),
         connections: AtomicUsize::new(0),
+        captures: AtomicUsize::new(0),
         has_ended: AtomicBool::new(false),
     });
     ready();
@@ -92,6 +109,7 @@ pub fn serve(folder: &Folder, ready: impl FnOnce()) -> Result<(), ServeError> {
         // A connection that finds no thread is closed, which is an answer too.
         drop(begun);
     }
+    served.let_captures_end();
     folder.remove()?;
     Ok(())
 }
@@ -238,6 +256,25 @@ impl Served {
         answer(stream, &Reply::Ok(()))?;
         // The thread that accepts is waiting for somebody to come.
         UnixStream::connect(self.folder.socket()).map(drop)
+    }
+
+    /// The lab whose wire it is: what its folder is called.
+    pub(crate) fn lab(&self) -> String {
+        let name = self.folder.path().file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Counts a capture, so that the end of the wire waits for that of its stream.
+    pub(crate) fn count_capture(&self) -> CountedCapture<'_> {
+        self.captures.fetch_add(1, Ordering::Relaxed);
+        CountedCapture(&self.captures)
+    }
+
+    fn let_captures_end(&self) {
+        let began = Instant::now();
+        while self.captures.load(Ordering::Relaxed) > 0 && began.elapsed() < CAPTURE_PATIENCE {
+            thread::sleep(CAPTURE_LOOK);
+        }
     }
 
     /// Whether the wire is being stopped.

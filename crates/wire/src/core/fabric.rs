@@ -310,7 +310,7 @@ impl Fabric {
             arrived_ns,
         } = incoming;
         end.counters.received(1, length as u64);
-        let verdict = if length == 0 {
+        let mut verdict = if length == 0 {
             Verdict::Drop(Cause::Empty)
         } else if let Route::Blocked(cause) = end.route {
             Verdict::Drop(cause)
@@ -322,6 +322,12 @@ impl Fabric {
                 duplicate_ns: None,
             }
         };
+        if let Verdict::Deliver { due_ns, .. } = verdict
+            && (due_ns > now_ns || end.lane.is_queued())
+            && !has_room(&end.lane, &self.pool, self.lane_limit_bytes, length)
+        {
+            verdict = Verdict::Drop(Cause::Memory);
+        }
         if end.watched {
             let dropped = match verdict {
                 Verdict::Drop(cause) => Some(cause),
@@ -380,7 +386,7 @@ impl Fabric {
                 .pass(id, Place::Slot(slot), frame, arrived_ns, now_ns, out);
             return;
         }
-        let fits = end.lane.waiting_bytes() + length <= self.lane_limit_bytes;
+        let fits = has_room(&end.lane, &self.pool, self.lane_limit_bytes, length);
         let Some(held) = fits.then(|| self.pool.hold(frame)).flatten() else {
             end.counters.dropped(Cause::Memory, 1);
             return;
@@ -545,6 +551,11 @@ impl Fabric {
         }
         end.counters.hold(end.lane.waiting() as u64);
     }
+}
+
+/// Whether a frame may wait: its lane and the pool have room for it.
+fn has_room(lane: &Lane, pool: &Pool, lane_limit_bytes: usize, length: usize) -> bool {
+    lane.waiting_bytes() + length <= lane_limit_bytes && pool.has_room(length)
 }
 
 impl Net {

@@ -66,6 +66,12 @@ impl Pool {
         self.limit_bytes = limit_bytes;
     }
 
+    /// Whether a frame of some length can be held now.
+    pub fn has_room(&self, length: usize) -> bool {
+        let block = CLASSES.iter().find(|bytes| length <= **bytes);
+        block.is_some_and(|bytes| self.used_bytes + bytes <= self.limit_bytes)
+    }
+
     /// Copies a frame into the pool; `None` when the bound is reached or no block is so large.
     pub fn hold(&mut self, frame: &[u8]) -> Option<Held> {
         let class = CLASSES.iter().position(|bytes| frame.len() <= *bytes)?;

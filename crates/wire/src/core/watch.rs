@@ -44,6 +44,8 @@ pub struct Chunk {
     pub records: Vec<Record>,
     /// The kept bytes of all of them, one after the other.
     pub bytes: Vec<u8>,
+    /// Frames before these that found no room on their way to the reader.
+    pub missed_before: u64,
 }
 
 impl Chunk {
