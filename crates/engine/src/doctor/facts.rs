@@ -50,6 +50,10 @@ pub struct Facts {
     pub free_disk_mib: Option<u64>,
     /// Memory that can be had without swapping, in MiB.
     pub available_memory_mib: Option<u64>,
+    /// Receive buffer of a socket that asks for nothing, in bytes.
+    pub receive_buffer_bytes: Option<u64>,
+    /// Most that a socket may ask for, in bytes.
+    pub receive_buffer_limit_bytes: Option<u64>,
     /// Our own image in the store; `None` when the store cannot be looked at.
     pub own_image: Option<Presence>,
 }
@@ -89,11 +93,18 @@ impl Facts {
                 .map(|folder| folder.display().to_string()),
             free_disk_mib: free_disk_mib(volume_folder),
             available_memory_mib: host::available_memory_mib(),
+            receive_buffer_bytes: number("/proc/sys/net/core/rmem_default"),
+            receive_buffer_limit_bytes: number("/proc/sys/net/core/rmem_max"),
             own_image: connection.own_image,
             uri: connection.uri,
             host: connection.host,
         }
     }
+}
+
+/// The number that a file of the kernel holds.
+fn number(path: &str) -> Option<u64> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
 fn presence(present: bool) -> Presence {

@@ -56,6 +56,8 @@ checks! {
         "Our own router image, for nodes of the kind `frr` and for `--stand-in frr`. `vnflab image build frr` makes it from Debian's packages in a minute or two.";
     SSH = "D11", "SSH client",
         "`vnflab ssh` runs the system's `ssh`. Debian has it in the package openssh-client.";
+    BUFFERS = "D12", "socket buffers",
+        "A frame that finds the buffer of its socket full is lost. QEMU takes the default, and 212,992 bytes hold 92 frames of 1500 bytes or 12 jumbo frames: a burst of a fast guest overruns a slow one. The wire asks for more, up to the kernel's limit; `vnflab link show` counts what it could not take as overruns.";
 }
 
 /// How a check went.
@@ -105,6 +107,13 @@ const SPACE_FAILURE_MIB: u64 = 512;
 /// Below this much memory in MiB, the smallest lab of ours (two nodes) does not fit with ease.
 const MEMORY_WARNING_MIB: u64 = 1024;
 
+/// Below this many bytes a buffer overruns at bursts that TCP sends as a matter of course: it holds
+/// some 450 full frames.
+const BUFFER_WARNING_BYTES: u64 = 1024 * 1024;
+
+/// What is recommended for both buffers, in bytes: what the wire asks for.
+const BUFFER_BYTES: u64 = 4 * 1024 * 1024;
+
 /// Judges what was seen: one finding a check, in the order of [`ALL`].
 pub fn examine(facts: &Facts) -> Vec<Finding> {
     vec![
@@ -119,6 +128,7 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
         memory(facts),
         own_image(facts),
         program(facts, SSH, facts.ssh, Verdict::Warning),
+        buffers(facts),
     ]
 }
 
@@ -376,6 +386,36 @@ pub enum Kvm {
     Useless,
 }
 
+fn buffers(facts: &Facts) -> Finding {
+    if !is_local(facts) {
+        return elsewhere(BUFFERS);
+    }
+    let (Some(default), Some(most)) =
+        (facts.receive_buffer_bytes, facts.receive_buffer_limit_bytes)
+    else {
+        return Finding::new(BUFFERS, Verdict::Warning, "cannot be measured");
+    };
+    let detail = format!(
+        "{} KiB for QEMU, at most {} KiB for the wire",
+        default / 1024,
+        most / 1024
+    );
+    if default.min(most) >= BUFFER_WARNING_BYTES {
+        return Finding::new(BUFFERS, Verdict::Good, detail);
+    }
+    let settings: Vec<String> = [("rmem_default", default), ("rmem_max", most)]
+        .into_iter()
+        .filter(|(_, bytes)| *bytes < BUFFER_WARNING_BYTES)
+        .map(|(name, _)| format!("net.core.{name}={BUFFER_BYTES}"))
+        .collect();
+    Finding::new(
+        BUFFERS,
+        Verdict::Warning,
+        format!("bursts are lost: {detail}"),
+    )
+    .mend(as_root(facts, &format!("sysctl {}", settings.join(" "))))
+}
+
 fn is_local(facts: &Facts) -> bool {
     match &facts.host {
         Ok(Host { locality, .. }) => *locality == Locality::Local,
@@ -450,6 +490,8 @@ mod tests {
             closed_folder: None,
             free_disk_mib: Some(100_000),
             available_memory_mib: Some(8192),
+            receive_buffer_bytes: Some(BUFFER_BYTES),
+            receive_buffer_limit_bytes: Some(BUFFER_BYTES),
             own_image: Some(Presence::Present),
         }
     }
@@ -555,6 +597,18 @@ mod tests {
         let finding = finding(&facts, STORAGE);
         assert_eq!(finding.verdict, Verdict::Failure);
         assert_eq!(finding.remedy, ["chmod o+x /srv/private"]);
+    }
+
+    #[test]
+    fn small_buffers_are_told_with_the_command_that_mends_them() {
+        let facts = Facts {
+            receive_buffer_bytes: Some(212_992),
+            ..healthy()
+        };
+        let found = finding(&facts, BUFFERS);
+        assert_eq!(found.verdict, Verdict::Warning);
+        assert_eq!(found.remedy, ["sysctl net.core.rmem_default=4194304"]);
+        assert_eq!(finding(&healthy(), BUFFERS).verdict, Verdict::Good);
     }
 
     #[test]
