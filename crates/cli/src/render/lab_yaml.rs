@@ -1,8 +1,7 @@
 //! The links of a running wire, written as a lab file has them.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use vnflab_impairment::{Action, Impairment, Settings};
+use vnflab_impairment::{Action, Impairment, MarkovSpec, Rule, Settings};
 use vnflab_wire::{Config, JunctionConfig, JunctionKind, LinkState};
 
 /// `links:` and `segments:` of a lab file.
@@ -72,36 +71,104 @@ fn write_asked(text: &mut String, junction: &JunctionConfig) {
         push(text, 4, "state: down");
     }
     let nothing = Impairment::default();
-    let of = |member: &String| junction.impairments.get(member).unwrap_or(&nothing);
-    let Some(first) = junction.members.first().map(of) else {
+    let asked: Vec<(&String, &Impairment)> = junction
+        .members
+        .iter()
+        .map(|member| (member, junction.impairments.get(member).unwrap_or(&nothing)))
+        .collect();
+    let Some((_, first)) = asked.first() else {
         return;
     };
-    if junction.members.iter().all(|member| of(member) == first) {
-        write_impairment(text, 4, None, first);
+    if asked.iter().all(|(_, one)| one.settings == first.settings) {
+        if first.settings != Settings::default() {
+            push(
+                text,
+                4,
+                &format!("impairment: {}", mapping(&first.settings)),
+            );
+        }
+    } else {
+        push(text, 4, "impairment-from:");
+        for (member, one) in &asked {
+            push(
+                text,
+                6,
+                &format!("{}: {}", quoted(member), mapping(&one.settings)),
+            );
+        }
+    }
+    if asked.iter().all(|(_, one)| one.rules == first.rules) {
+        write_rules(text, &[(None, &first.rules)]);
+    } else {
+        let of_each = asked
+            .iter()
+            .map(|(member, one)| (Some(*member), &one.rules));
+        write_rules(text, &of_each.collect::<Vec<_>>());
+    }
+    // A lab file has one schedule and one set of states for all members.
+    let with =
+        |has: fn(&Impairment) -> bool| asked.iter().map(|(_, one)| *one).find(|one| has(one));
+    if let Some(one) = with(|one| !one.schedule.is_empty()) {
+        write_schedule(text, one);
+    }
+    if let Some(markov) = with(|one| one.markov.is_some()).and_then(|one| one.markov.as_ref()) {
+        write_states(text, markov);
+    }
+}
+
+/// The rules of some members, or of all.
+fn write_rules(text: &mut String, rules: &[(Option<&String>, &Vec<Rule>)]) {
+    if rules.iter().all(|(_, rules)| rules.is_empty()) {
         return;
     }
-    let settings: BTreeMap<&String, &Settings> = junction
-        .impairments
-        .iter()
-        .map(|(member, asked)| (member, &asked.settings))
-        .filter(|(_, settings)| **settings != Settings::default())
-        .collect();
-    if !settings.is_empty() {
-        push(text, 4, "impairment-from:");
+    push(text, 4, "rules:");
+    for (from, rules) in rules {
+        let from = from.map_or(String::new(), |from| format!(", from: {}", quoted(from)));
+        for rule in *rules {
+            let settings = match rule.settings.drops_all() {
+                true => "drop: true".to_owned(),
+                false => mapping(&rule.settings).trim_matches(['{', '}']).to_owned(),
+            };
+            let comma = if settings.is_empty() { "" } else { ", " };
+            let matches = quoted(&rule.matches);
+            push(
+                text,
+                6,
+                &format!("- {{match: {matches}{from}{comma}{settings}}}"),
+            );
+        }
     }
-    for (member, settings) in settings {
-        push(
-            text,
-            6,
-            &format!("{}: {}", quoted(member), mapping(settings)),
-        );
-    }
-    for (member, asked) in &junction.impairments {
-        let rest = Impairment {
-            settings: Settings::default(),
-            ..asked.clone()
+}
+
+fn write_schedule(text: &mut String, asked: &Impairment) {
+    push(text, 4, "schedule:");
+    for change in &asked.schedule {
+        let what = match &change.action {
+            Action::Set(settings) => mapping(settings),
+            Action::Reset => "reset".to_owned(),
+            Action::Down => "down".to_owned(),
+            Action::Up => "up".to_owned(),
         };
-        write_impairment(text, 4, Some(member), &rest);
+        push(text, 6, &format!("- at {}: {what}", change.at));
+    }
+}
+
+fn write_states(text: &mut String, markov: &MarkovSpec) {
+    push(text, 4, "markov:");
+    push(text, 6, &format!("every: {}", markov.every));
+    push(text, 6, "states:");
+    for state in &markov.states {
+        let settings = mapping(&state.settings);
+        push(text, 8, &format!("{}: {settings}", quoted(&state.name)));
+    }
+    push(text, 6, "transitions:");
+    for state in &markov.states {
+        let next = state.next.iter();
+        let next: Vec<String> = next
+            .map(|(to, chance)| format!("{}: {chance}", quoted(to)))
+            .collect();
+        let next = next.join(", ");
+        push(text, 8, &format!("{}: {{{next}}}", quoted(&state.name)));
     }
 }
 
@@ -113,62 +180,28 @@ fn mapping(settings: &Settings) -> String {
     format!("{{{}}}", entries.join(", "))
 }
 
-fn write_impairment(text: &mut String, indent: usize, from: Option<&String>, asked: &Impairment) {
-    if asked.settings != Settings::default() {
-        push(
-            text,
-            indent,
-            &format!("impairment: {}", mapping(&asked.settings)),
-        );
-    }
-    let from = from.map_or(String::new(), |from| format!(", from: {}", quoted(from)));
-    if !asked.rules.is_empty() {
-        push(text, indent, "rules:");
-    }
-    for rule in &asked.rules {
-        let settings = mapping(&rule.settings);
-        let settings = settings.trim_matches(['{', '}']);
-        let line = format!("- {{match: {}{from}, {settings}}}", quoted(&rule.matches));
-        push(text, indent + 2, &line);
-    }
-    if !asked.schedule.is_empty() {
-        push(text, indent, "schedule:");
-    }
-    for change in &asked.schedule {
-        let what = match &change.action {
-            Action::Set(settings) => mapping(settings),
-            Action::Reset => "reset".to_owned(),
-            Action::Down => "down".to_owned(),
-            Action::Up => "up".to_owned(),
-        };
-        push(
-            text,
-            indent + 2,
-            &format!("- {{at {}: {what}{from}}}", change.at),
-        );
-    }
-    if let Some(markov) = &asked.markov {
-        push(text, indent, "markov:");
-        push(text, indent + 2, &format!("every: {}", markov.every));
-        push(text, indent + 2, "states:");
-        for state in &markov.states {
-            push(
-                text,
-                indent + 4,
-                &format!("{}: {}", quoted(&state.name), mapping(&state.settings)),
-            );
-        }
-        push(text, indent + 2, "transitions:");
-        for state in &markov.states {
-            let next = state.next.iter();
-            let next: Vec<String> = next
-                .map(|(to, chance)| format!("{}: {chance}", quoted(to)))
-                .collect();
-            push(
-                text,
-                indent + 4,
-                &format!("{}: {{{}}}", quoted(&state.name), next.join(", ")),
-            );
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_can_be_asked_is_written_as_a_lab_file_has_it() {
+        let config: Config = serde_json::from_str(
+            r#"{"ends": {}, "junctions": {
+                "a:1--b:1": {"members": ["a:1", "b:1"]},
+                "a:2--b:2": {"members": ["a:2", "b:2"], "state": "down", "impairments": {
+                    "a:2": {"settings": {"delay": "5ms"},
+                        "rules": [{"matches": "arp", "settings": {"loss": "100%"}}],
+                        "schedule": [{"at": "10s", "action": "down"},
+                            {"at": "20s", "action": {"set": {"rate": "1mbit"}}}]},
+                    "b:2": {"schedule": [{"at": "10s", "action": "down"},
+                            {"at": "20s", "action": {"set": {"rate": "1mbit"}}}],
+                        "markov": {"every": "100ms", "states": [
+                            {"name": "good", "next": {"bad": "5%"}},
+                            {"name": "bad", "settings": {"loss": "30%"}}]}}}},
+                "lan": {"kind": {"type": "hub"}, "members": ["a:3", "tap:x"]}}}"#,
+        )
+        .unwrap();
+        insta::assert_snapshot!(links(&config));
     }
 }

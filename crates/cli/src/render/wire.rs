@@ -6,7 +6,7 @@ use crate::error::{CommandError, ErrorKind};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use vnflab_impairment::{Action, Impairment, Settings};
+use vnflab_impairment::{Action, Change, Impairment, Rule, Settings};
 use vnflab_wire::control::protocol::{ProbeReport, Status};
 use vnflab_wire::{Config, JunctionConfig, JunctionKind, LinkState};
 
@@ -51,35 +51,32 @@ struct ChangeJson<'a> {
     junctions: &'a BTreeMap<String, JunctionConfig>,
 }
 
-/// A link in a few words: its state, and what is asked of it.
+/// A link in a few words: its state, and what is asked of it. What holds for all members is said
+/// once.
 pub(crate) fn summary(junction: &JunctionConfig) -> String {
     let mut parts = Vec::new();
     if junction.state == LinkState::Down {
         parts.push("down".to_owned());
     }
-    let asked: Vec<String> = junction
-        .members
-        .iter()
-        .map(|member| {
-            junction
-                .impairments
-                .get(member)
-                .map_or(String::new(), words)
-        })
-        .collect();
-    match asked.first() {
-        Some(first) if asked.iter().all(|words| words == first) => {
-            if !first.is_empty() {
-                parts.push(first.clone());
-            }
+    for words in [
+        words_of_settings,
+        words_of_rules,
+        words_of_states,
+        words_of_schedule,
+    ] {
+        let nothing = Impairment::default();
+        let of = |member| words(junction.impairments.get(member).unwrap_or(&nothing));
+        let said: Vec<String> = junction.members.iter().map(of).collect();
+        let Some(first) = said.first() else {
+            continue;
+        };
+        if said.iter().all(|words| words == first) {
+            parts.extend(Some(first.clone()).filter(|words| !words.is_empty()));
+            continue;
         }
-        _ => {
-            for (member, words) in junction.members.iter().zip(&asked) {
-                if !words.is_empty() {
-                    parts.push(format!("from {member}: {words}"));
-                }
-            }
-        }
+        let each = junction.members.iter().zip(said);
+        let each = each.filter(|(_, words)| !words.is_empty());
+        parts.extend(each.map(|(member, words)| format!("from {member}: {words}")));
     }
     if parts.is_empty() {
         parts.push("up, asks for nothing".to_owned());
@@ -87,37 +84,46 @@ pub(crate) fn summary(junction: &JunctionConfig) -> String {
     parts.join("; ")
 }
 
-fn words(impairment: &Impairment) -> String {
-    let mut parts = Vec::new();
-    let settings = settings_words(&impairment.settings);
-    if !settings.is_empty() {
-        parts.push(settings);
-    }
-    for rule in &impairment.rules {
-        let what = match rule.settings.drops_all() {
-            true => "dropped".to_owned(),
-            false => settings_words(&rule.settings),
-        };
-        parts.push(format!("`{}` {what}", rule.matches));
-    }
-    if let Some(markov) = &impairment.markov {
-        let names: Vec<&str> = markov
-            .states
-            .iter()
-            .map(|state| state.name.as_str())
-            .collect();
-        parts.push(format!("states {}", names.join("/")));
-    }
-    for change in &impairment.schedule {
+fn words_of_settings(asked: &Impairment) -> String {
+    settings_words(&asked.settings)
+}
+
+fn words_of_rules(asked: &Impairment) -> String {
+    let rule = |rule: &Rule| match rule.settings.drops_all() {
+        true => format!("`{}` dropped", rule.matches),
+        false => format!("`{}` {}", rule.matches, settings_words(&rule.settings)),
+    };
+    asked.rules.iter().map(rule).collect::<Vec<_>>().join(", ")
+}
+
+fn words_of_states(asked: &Impairment) -> String {
+    let Some(markov) = &asked.markov else {
+        return String::new();
+    };
+    let names: Vec<&str> = markov
+        .states
+        .iter()
+        .map(|state| state.name.as_str())
+        .collect();
+    format!("states {}", names.join("/"))
+}
+
+fn words_of_schedule(asked: &Impairment) -> String {
+    let change = |change: &Change| {
         let what = match &change.action {
             Action::Set(settings) => settings_words(settings),
             Action::Reset => "reset".to_owned(),
             Action::Down => "down".to_owned(),
             Action::Up => "up".to_owned(),
         };
-        parts.push(format!("at {} {what}", change.at));
-    }
-    parts.join(", ")
+        format!("at {} {what}", change.at)
+    };
+    asked
+        .schedule
+        .iter()
+        .map(change)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn settings_words(settings: &Settings) -> String {
@@ -287,5 +293,41 @@ pub(crate) fn probe(
             );
             Err(CommandError::new(ErrorKind::Failed, message))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(asked: [&str; 2]) -> JunctionConfig {
+        let mut link = JunctionConfig::link("r1:eth1", "r2:eth1");
+        for (member, asked) in ["r1:eth1", "r2:eth1"].into_iter().zip(asked) {
+            let asked = serde_json::from_str(asked).unwrap();
+            link.impairments.insert(member.to_owned(), asked);
+        }
+        link
+    }
+
+    #[test]
+    fn what_holds_both_ways_is_said_once() {
+        let schedule = r#""schedule": [{"at": "1s", "action": "down"}]"#;
+        let slow = format!(r#"{{"settings": {{"delay": "5ms"}}, {schedule}}}"#);
+        let lossy = format!(r#"{{"settings": {{"loss": "1%"}}, {schedule}}}"#);
+        assert_eq!(summary(&link([&slow, &slow])), "delay 5ms; at 1s down");
+        assert_eq!(
+            summary(&link([&slow, &lossy])),
+            "from r1:eth1: delay 5ms; from r2:eth1: loss 1%; at 1s down"
+        );
+        assert_eq!(summary(&link(["{}", "{}"])), "up, asks for nothing");
+    }
+
+    #[test]
+    fn latencies_are_upper_bounds() {
+        let mut latency = vec![0; 24];
+        (latency[3], latency[15]) = (90, 10);
+        let words = latency_words(&latency).unwrap();
+        assert_eq!(words, "half below 8 us, 99% below 33 ms");
+        assert_eq!(latency_words(&[0; 24]), None);
     }
 }
