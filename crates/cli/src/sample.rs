@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use vnflab_model::blueprint::{
-    Accelerator, Access, Console, MachineBlueprint, NodeBlueprint, ReadyBlueprint, domain_name,
+    Accelerator, Access, CarrierPolicy, Console, MachineBlueprint, NodeBlueprint, ReadyBlueprint,
+    domain_name,
 };
 use vnflab_model::kind::{Firmware, Machine, Video};
 use vnflab_model::observed::{DomainState, Observed, ObservedDomain};
@@ -60,6 +61,7 @@ fn blueprint(lab: &str, node: &str, index: usize) -> NodeBlueprint {
         },
         drives: Vec::new(),
         nics: Vec::new(),
+        carrier: CarrierPolicy::Follow,
         console: Console {
             listen: address(index, 5000),
             log_path: format!("/var/log/{lab}.{node}.log"),

@@ -189,6 +189,7 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
                 drives,
                 access: access(node, &management.nodes[position], listeners[position].ssh),
                 nics,
+                carrier: lab.wire.carrier.unwrap_or(node.kind.interfaces.carrier),
                 console: Console {
                     listen: listeners[position].console,
                     log_path: console_log(&request, node),

@@ -76,6 +76,9 @@ pub struct NodeBlueprint {
     pub drives: Vec<Drive>,
     /// NICs in PCI order.
     pub nics: Vec<Nic>,
+    /// Whether data NICs lose their carrier when the node at the other end of a link is off.
+    #[serde(skip_serializing_if = "CarrierPolicy::is_follow", default)]
+    pub carrier: CarrierPolicy,
     /// The serial console.
     pub console: Console,
     /// How one sees that it is up.

@@ -10,9 +10,11 @@ use support::{
     PAIR, blueprint, blueprint_with, built, facts, host, lab_text, native, origin_ring, shown,
     topology,
 };
+use vnflab_impairment::Impairment;
 use vnflab_model::allocate::{Request, allocate};
 use vnflab_model::blueprint::{
-    Attachment, Blueprint, Carrier, DriveContent, JunctionState, WireBlueprint, WireChange, WireEnd,
+    Attachment, Blueprint, Carrier, DriveContent, Junction, JunctionKind, JunctionState,
+    WireBlueprint, WireChange, WireEnd,
 };
 use vnflab_model::facts::FileFact;
 use vnflab_model::observed::{DomainState, Observed, ObservedWire, Scope};
@@ -501,6 +503,48 @@ fn starting_a_node_starts_its_wire_first() {
 }
 
 #[test]
+fn a_node_that_is_off_takes_its_peers_carrier_unless_they_keep_it() {
+    for (policy, steps) in [("follow", &["set-carrier"][..]), ("keep", &[])] {
+        let lab = native(&format!("wire: {{carrier: {policy}}}\n{PAIR}"));
+        let blueprint = blueprint(&lab, Scope::Session);
+        let mut observed = built(&blueprint);
+        observed.domains[1].state = DomainState::Off;
+        let only_r1 = BTreeSet::from(["r1".to_owned()]);
+        let plan = plan_up(&blueprint, &observed, Some(&only_r1)).unwrap();
+        assert_eq!(words(&plan), steps, "{}", shown(&plan));
+        carry_out(&plan, &mut observed);
+        let again = plan_up(&blueprint, &observed, Some(&only_r1)).unwrap();
+        assert!(again.is_empty(), "{}", shown(&again));
+        // Once the other is to run again, the carrier comes back.
+        let plan = plan_up(&blueprint, &observed, None).unwrap();
+        let expected: Vec<_> = steps.iter().copied().chain(["start-domain"]).collect();
+        assert_eq!(words(&plan), expected, "{}", shown(&plan));
+    }
+}
+
+#[test]
+fn a_node_that_starts_has_the_carriers_of_now() {
+    let blueprint = blueprint(&native(PAIR), Scope::Session);
+    let mut observed = built(&blueprint);
+    let r1 = &mut observed.domains[0];
+    r1.state = DomainState::Off;
+    for carrier in r1.carriers.values_mut() {
+        *carrier = Carrier::Down;
+    }
+    let only_r1 = BTreeSet::from(["r1".to_owned()]);
+    for plan in [
+        plan_up(&blueprint, &observed, None).unwrap(),
+        plan_start("pair", &observed, &only_r1).unwrap(),
+    ] {
+        assert_eq!(words(&plan), ["set-carrier", "start-domain"]);
+        assert_eq!(plan.steps[1].after, [0]);
+    }
+    observed.domains[1].state = DomainState::Off;
+    let plan = plan_start("pair", &observed, &only_r1).unwrap();
+    assert_eq!(words(&plan), ["start-domain"], "{}", shown(&plan));
+}
+
+#[test]
 fn an_upgrade_leaves_direct_labs_alone() {
     let direct = native(&format!("transport: direct\n{PAIR}"));
     let blueprint = blueprint(&direct, Scope::Session);
@@ -573,4 +617,93 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn whatever_was_done_by_hand_is_put_back(
+        (after, mut observed) in two_labs(),
+        changes in prop::collection::vec(change(), 0..8),
+    ) {
+        let first = plan_up(&after, &observed, None).unwrap();
+        carry_out(&first, &mut observed);
+        let config = config_mut(&mut observed, "random");
+        for change in &changes {
+            change.apply(config);
+        }
+        let plan = plan_up(&after, &observed, None).unwrap();
+        for (id, step) in plan.steps.iter().enumerate() {
+            prop_assert!(step.after.iter().all(|earlier| *earlier < id));
+        }
+        carry_out(&plan, &mut observed);
+        prop_assert_eq!(observed.wires["random"].config(), after.wire.as_ref());
+        let rest = plan_up(&after, &observed, None).unwrap();
+        prop_assert!(rest.is_empty(), "{}", shown(&rest));
+    }
+}
+
+/// Something that a hand does to a wire, to ends and junctions that it happens to have.
+#[derive(Debug, Clone)]
+enum ByHand {
+    Close(prop::sample::Index),
+    Connect(prop::sample::Index, prop::sample::Index),
+    Disconnect(prop::sample::Index),
+    Cut(prop::sample::Index),
+    Impair(prop::sample::Index, &'static str),
+    Seed(u64),
+}
+
+impl ByHand {
+    fn apply(&self, wire: &mut WireBlueprint) {
+        let ends: Vec<String> = wire.ends.keys().cloned().collect();
+        let names: Vec<String> = wire.junctions.keys().cloned().collect();
+        let end = |index: &prop::sample::Index| ends[index.index(ends.len())].clone();
+        let name = |index: &prop::sample::Index| names[index.index(names.len())].clone();
+        let change = match self {
+            Self::Close(at) if !ends.is_empty() => WireChange::CloseEnds {
+                names: BTreeSet::from([end(at)]),
+            },
+            Self::Connect(one, other) if !ends.is_empty() && end(one) != end(other) => {
+                let junction = Junction {
+                    kind: JunctionKind::Link,
+                    members: vec![end(one), end(other)],
+                    state: JunctionState::Up,
+                    impairments: BTreeMap::new(),
+                };
+                let name = format!("{}--{}", end(one), end(other));
+                WireChange::Connect { name, junction }
+            }
+            Self::Disconnect(at) if !names.is_empty() => WireChange::Disconnect { name: name(at) },
+            Self::Cut(at) if !names.is_empty() => WireChange::SetState {
+                name: name(at),
+                state: JunctionState::Down,
+            },
+            Self::Impair(at, delay) if !names.is_empty() => {
+                let Some(member) = wire.junctions[&name(at)].members.first().cloned() else {
+                    return;
+                };
+                let mut impairment = Impairment::default();
+                impairment.settings.set("delay", delay).unwrap();
+                WireChange::Impair {
+                    name: name(at),
+                    member,
+                    impairment: Box::new(impairment),
+                }
+            }
+            Self::Seed(seed) => WireChange::Seed { seed: *seed },
+            _ => return,
+        };
+        wire.apply(&change);
+    }
+}
+
+fn change() -> impl Strategy<Value = ByHand> {
+    let at = any::<prop::sample::Index>;
+    prop_oneof![
+        at().prop_map(ByHand::Close),
+        (at(), at()).prop_map(|(one, other)| ByHand::Connect(one, other)),
+        at().prop_map(ByHand::Disconnect),
+        at().prop_map(ByHand::Cut),
+        (at(), prop::sample::select(vec!["1ms", "2ms"]))
+            .prop_map(|(at, delay)| ByHand::Impair(at, delay)),
+        any::<u64>().prop_map(ByHand::Seed),
+    ]
 }

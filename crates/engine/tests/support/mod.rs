@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use vnflab_model::blueprint::{
-    Accelerator, Attachment, Blueprint, Carrier, Console, Drive, DriveContent, Forward, Junction,
-    JunctionKind, JunctionState, Lease, MachineBlueprint, MediaContent, MediaNaming,
-    NetworkBlueprint, Nic, NicRole, NodeBlueprint, ReadyBlueprint, WireBlueprint, WireEnd,
+    Accelerator, Attachment, Blueprint, Carrier, CarrierPolicy, Console, Drive, DriveContent,
+    Forward, Junction, JunctionKind, JunctionState, Lease, MachineBlueprint, MediaContent,
+    MediaNaming, NetworkBlueprint, Nic, NicRole, NodeBlueprint, ReadyBlueprint, WireBlueprint,
+    WireEnd,
 };
 use vnflab_model::kind::{Bus, Firmware, Machine, NicModel, Video};
 use vnflab_model::observed::VolumeName;
@@ -212,6 +213,7 @@ impl TestLab {
             volume_folder: self.volume_folder.clone(),
             drives,
             nics: self.nics(index),
+            carrier: CarrierPolicy::Follow,
             console: Console {
                 listen: SocketAddr::new(address.into(), 5000),
                 log_path: format!("{}/{}.{name}.log", self.console_folder, self.name),

@@ -12,6 +12,7 @@
 //! most, and only members are impaired.
 
 use super::Carrier;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -51,7 +52,7 @@ impl std::fmt::Display for Metrics {
 }
 
 /// Whether an interface loses its carrier when the node at the other end of its link is off.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CarrierPolicy {
     /// It does.

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::blueprint::CarrierPolicy;
+
 use super::{
     Bus, Day0, Dialect, ExtraDisk, Firmware, Hardware, InterfacePattern, Interfaces, Kind, Login,
     Machine, MediaForm, NicModel, PatternError, Ready, SmbiosField, Support, Video,
@@ -89,6 +91,8 @@ struct InterfacesFile {
     default_count: Option<u32>,
     minimum_count: Option<u32>,
     limit: Option<u32>,
+    /// Whether they lose their carrier when the node at the other end of a link is off.
+    carrier: Option<CarrierPolicy>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -160,6 +164,7 @@ impl KindFile {
             interfaces.default_count,
             interfaces.minimum_count,
             interfaces.limit,
+            interfaces.carrier,
             day0.form,
             day0.label,
             day0.file,
@@ -238,6 +243,7 @@ impl KindFile {
                 default_count: interfaces.default_count.unwrap_or(4).min(INTERFACE_LIMIT),
                 minimum_count: interfaces.minimum_count.unwrap_or(0).min(INTERFACE_LIMIT),
                 limit: interfaces.limit.unwrap_or(25).min(INTERFACE_LIMIT),
+                carrier: interfaces.carrier.unwrap_or_default(),
             },
             day0: Day0 {
                 form: self.day0.form.unwrap_or(MediaForm::None),

@@ -7,6 +7,7 @@ mod catalogue;
 mod file;
 mod pattern;
 
+use crate::blueprint::CarrierPolicy;
 use std::time::Duration;
 
 pub use catalogue::{Catalogue, CatalogueError};
@@ -235,6 +236,8 @@ pub struct Interfaces {
     pub minimum_count: u32,
     /// Most data interfaces.
     pub limit: u32,
+    /// Whether they lose their carrier when the node at the other end of a link is off.
+    pub carrier: CarrierPolicy,
 }
 
 impl Interfaces {

@@ -1,7 +1,7 @@
 //! Power of nodes that exist: start, stop, restart.
 
 use super::{Action, Plan, PlanError, StepId, Subject};
-use crate::blueprint::Attachment;
+use crate::blueprint::{Attachment, Carrier, WireBlueprint};
 use crate::observed::{DomainState, NetworkState, Observed, ObservedDomain, ObservedWire};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +29,9 @@ pub fn plan_start(
         };
         let mut ready = networks.start_under(domain, &mut plan);
         ready.extend(wire);
+        if matches!(domain.state, DomainState::Off | DomainState::Crashed) {
+            ready.extend(set_carriers(domain, lab, observed, nodes, &mut plan));
+        }
         plan.push(&subject(domain), action, "asked for", &ready);
     }
     Ok(plan)
@@ -73,6 +76,7 @@ pub fn plan_restart(
     for domain in domains {
         let mut after = networks.start_under(domain, &mut plan);
         after.extend(wire);
+        after.extend(set_carriers(domain, lab, observed, nodes, &mut plan));
         if domain.state != DomainState::Off {
             after.push(push_stop(&mut plan, domain, how));
         }
@@ -163,6 +167,53 @@ fn start_wire(
         }
         None => Err(vec![PlanError::NoWire(lab.to_owned())]),
     }
+}
+
+/// Gives a node that starts the carriers that its links have now: what it was left with may be
+/// out of date.
+fn set_carriers(
+    domain: &ObservedDomain,
+    lab: &str,
+    observed: &Observed,
+    starting: &BTreeSet<String>,
+    plan: &mut Plan,
+) -> Vec<StepId> {
+    let node = &domain.record.blueprint;
+    let by_wire = observed.wires.get(lab).and_then(ObservedWire::config);
+    let by_wire = by_wire.map(WireBlueprint::carriers).unwrap_or_default();
+    // What is no node of the lab is always there.
+    let is_off = |peer: &str| {
+        let domain = observed.domain(lab, peer);
+        domain.is_some_and(|domain| domain.state != DomainState::Running)
+            && !starting.contains(peer)
+    };
+    let mut steps = Vec::new();
+    for nic in node.nics.iter().filter(|nic| node.wire_end(nic).is_some()) {
+        let end = node.end_name(nic);
+        let of_link = by_wire.get(end.as_str()).copied().unwrap_or(nic.carrier);
+        let peer = nic.peer.as_deref().and_then(|peer| peer.split_once(':'));
+        let follows = node.carrier.is_follow() && peer.is_some_and(|(peer, _)| is_off(peer));
+        let carrier = if follows { Carrier::Down } else { of_link };
+        if domain
+            .carriers
+            .get(&nic.mac)
+            .is_some_and(|has| *has != carrier)
+        {
+            let action = Action::SetCarrier {
+                domain: domain.name.clone(),
+                interface: nic.name.clone(),
+                mac: nic.mac.clone(),
+                carrier,
+            };
+            let reason = match (carrier, nic.joined_to()) {
+                (_, None) => "linked to nothing".to_owned(),
+                (Carrier::Up, Some(joined)) => format!("linked to {joined}"),
+                (Carrier::Down, Some(joined)) => format!("the link to {joined} is down"),
+            };
+            steps.push(plan.push(&subject(domain), action, reason, &[]));
+        }
+    }
+    steps
 }
 
 fn push_stop(plan: &mut Plan, domain: &ObservedDomain, how: Stop) -> StepId {

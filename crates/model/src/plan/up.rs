@@ -11,7 +11,7 @@ use self::node::{World, adapt, plan_node};
 use self::wire::WirePlan;
 use super::{Action, Plan, StepId, Subject};
 use crate::blueprint::{Blueprint, Drive, NodeBlueprint};
-use crate::observed::{Observed, ObservedDomain, ObservedNetwork, ObservedVolume};
+use crate::observed::{DomainState, Observed, ObservedDomain, ObservedNetwork, ObservedVolume};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a blueprint cannot be carried out here.
@@ -75,12 +75,24 @@ pub fn plan_up(
     }
     plan_networks(&mut plan, &mut networks, blueprint, &seen, &freed);
     let wire = WirePlan::begin(&mut plan, blueprint, observed);
+    let selected = |name: &str| selection.is_none_or(|names| names.contains(name));
+    let nodes: BTreeSet<&str> = blueprint
+        .nodes
+        .iter()
+        .map(|node| node.node.as_str())
+        .collect();
+    let runs = |name: &&str| {
+        let domain = seen.domains.get(name);
+        selected(name) || domain.is_some_and(|domain| domain.state == DomainState::Running)
+    };
+    let running = nodes.iter().copied().filter(runs).collect();
     let world = World {
+        running: &running,
+        nodes: &nodes,
         source: &blueprint.source,
         seen: &seen,
         networks: &networks,
     };
-    let selected = |name: &str| selection.is_none_or(|names| names.contains(name));
     for node in &blueprint.nodes {
         if selected(&node.node) {
             plan_node(&mut plan, node, &world, &wire);

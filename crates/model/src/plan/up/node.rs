@@ -5,16 +5,36 @@ use super::changes::{changes, link_changes, settled};
 use super::networks::Networks;
 use super::volumes::{is_complete, plan_volumes};
 use super::wire::WirePlan;
-use crate::blueprint::{Attachment, Carrier, Drive, DriveContent, NodeBlueprint};
+use crate::blueprint::{Attachment, Carrier, Drive, DriveContent, Nic, NodeBlueprint};
 use crate::observed::{DomainState, ObservedDomain};
 use crate::plan::{Action, Plan, StepId, Subject};
 use crate::record::NodeRecord;
+use std::collections::BTreeSet;
 
 /// What every node is planned against.
 pub(super) struct World<'a> {
     pub(super) source: &'a str,
     pub(super) seen: &'a Seen<'a>,
     pub(super) networks: &'a Networks,
+    /// Names of the nodes that run once the plan is done.
+    pub(super) running: &'a BTreeSet<&'a str>,
+    /// Names of the nodes that the lab has.
+    pub(super) nodes: &'a BTreeSet<&'a str>,
+}
+
+impl World<'_> {
+    /// The carrier that a NIC shall have: what its link gives, unless the node at the other end
+    /// is off. The other end as its name, then.
+    fn carrier<'n>(&self, node: &NodeBlueprint, nic: &'n Nic) -> (Carrier, Option<&'n str>) {
+        let peer = nic.peer.as_deref().and_then(|peer| peer.split_once(':'));
+        let off = peer.map(|(peer, _)| peer).filter(|peer| {
+            node.carrier.is_follow() && self.nodes.contains(peer) && !self.running.contains(peer)
+        });
+        match off {
+            Some(_) => (Carrier::Down, off),
+            None => (nic.carrier, None),
+        }
+    }
 }
 
 /// Plans what a node needs to be as its blueprint says.
@@ -72,7 +92,13 @@ pub(super) fn plan_node(
             DomainState::Off => (Action::StartDomain { domain }, "is off"),
             DomainState::Crashed => (Action::StartDomain { domain }, "has crashed"),
         };
-        let after: Vec<StepId> = before_start.into_iter().chain(powered_off).collect();
+        // What it was left with may be out of date.
+        let carriers = match state {
+            DomainState::Paused => Vec::new(),
+            _ => set_carriers(plan, node, observed, world),
+        };
+        let after = before_start.into_iter().chain(powered_off).chain(carriers);
+        let after: Vec<StepId> = after.collect();
         plan.push(&subject, action, reason, &after);
         return;
     }
@@ -115,7 +141,7 @@ pub(super) fn adapt(
 ) {
     let was = &observed.record.blueprint;
     let settled = settled(was, node);
-    let carriers = set_carriers(plan, &settled, observed);
+    let carriers = set_carriers(plan, &settled, observed, world);
     if *was == settled {
         return;
     }
@@ -133,24 +159,33 @@ pub(super) fn adapt(
 }
 
 /// Gives interfaces that are on the wire the carriers that they shall have.
-fn set_carriers(plan: &mut Plan, node: &NodeBlueprint, observed: &ObservedDomain) -> Vec<StepId> {
+fn set_carriers(
+    plan: &mut Plan,
+    node: &NodeBlueprint,
+    observed: &ObservedDomain,
+    world: &World<'_>,
+) -> Vec<StepId> {
     let subject = Subject::Node(node.node.clone());
     let mut steps = Vec::new();
     for nic in &node.nics {
         let has = observed.carriers.get(&nic.mac).copied();
-        if node.wire_end(nic).is_none() || has.is_none_or(|has| has == nic.carrier) {
+        let (carrier, off) = world.carrier(node, nic);
+        if node.wire_end(nic).is_none() || has.is_none_or(|has| has == carrier) {
             continue;
         }
-        let reason = match (nic.carrier, nic.joined_to()) {
+        let reason = match (carrier, nic.joined_to()) {
             (_, None) => "linked to nothing".to_owned(),
             (Carrier::Up, Some(joined)) => format!("linked to {joined}"),
-            (Carrier::Down, Some(joined)) => format!("the link to {joined} is down"),
+            (Carrier::Down, Some(joined)) => match off {
+                Some(peer) => format!("{peer} is off"),
+                None => format!("the link to {joined} is down"),
+            },
         };
         let action = Action::SetCarrier {
             domain: node.domain(),
             interface: nic.name.clone(),
             mac: nic.mac.clone(),
-            carrier: nic.carrier,
+            carrier,
         };
         steps.push(plan.push(&subject, action, reason, &[]));
     }
