@@ -12,8 +12,10 @@ use std::path::PathBuf;
 use vnflab_engine::driver::Driver;
 use vnflab_engine::driver::libvirt::{LibvirtDriver, default_uri};
 use vnflab_engine::image::store::ImageStore;
+use vnflab_engine::wire::{KeeperCommand, LocalWires, Place, Wires};
+use vnflab_model::blueprint::WireBlueprint;
 use vnflab_model::kind::Catalogue;
-use vnflab_model::observed::Observed;
+use vnflab_model::observed::{Observed, Scope};
 
 /// Nodes that exist: by name, and as LAB.NODE once a dot is written or two labs share the name.
 pub(crate) fn nodes(current: &OsStr) -> Vec<CompletionCandidate> {
@@ -47,6 +49,43 @@ pub(crate) fn labs(current: &OsStr) -> Vec<CompletionCandidate> {
     let observed = observe().unwrap_or_default();
     let labs: Vec<String> = observed.labs().into_iter().map(str::to_owned).collect();
     candidates(current, labs.into_iter().map(|lab| (lab, None)))
+}
+
+/// Links and segments of running wires, by name and by their ends.
+pub(crate) fn links(current: &OsStr) -> Vec<CompletionCandidate> {
+    let names = wires().into_iter().flat_map(|wire| {
+        let joined = wire.junctions.into_iter();
+        joined.flat_map(|(name, junction)| {
+            let ends = junction.members.into_iter();
+            let of_link = name.clone();
+            ends.map(move |end| (end, Some(of_link.clone())))
+                .chain([(name, None)])
+        })
+    });
+    candidates(current, names)
+}
+
+/// Ends of running wires.
+pub(crate) fn ends(current: &OsStr) -> Vec<CompletionCandidate> {
+    let ends = wires().into_iter().flat_map(|wire| wire.ends);
+    candidates(current, ends.map(|(name, _)| (name, None)))
+}
+
+/// What runs as this user.
+fn wires() -> Vec<WireBlueprint> {
+    let scopes = [Scope::System, Scope::Session];
+    let places = scopes
+        .into_iter()
+        .filter_map(|scope| Place::of_user(scope).ok());
+    let nobody = KeeperCommand {
+        program: PathBuf::new(),
+        arguments: Vec::new(),
+    };
+    let wires = places.filter_map(|place| LocalWires::new(place, nobody.clone()).observe().ok());
+    wires
+        .flat_map(|wires| wires.into_values())
+        .filter_map(|wire| wire.config().cloned())
+        .collect()
 }
 
 /// Images of the store.

@@ -84,6 +84,7 @@ const VERBS: &[&str] = &[
     "link down",
     "link connect",
     "link move",
+    "link join",
     "link probe",
     "wire",
     "wire relay",

@@ -137,6 +137,16 @@ pub enum JunctionKind {
     Hub,
 }
 
+impl JunctionKind {
+    /// A switch as it is unless something else is asked for.
+    pub fn switch() -> Self {
+        Self::Switch {
+            ageing_seconds: ageing(),
+            addresses: addresses(),
+        }
+    }
+}
+
 /// The ageing time that IEEE 802.1Q recommends, in seconds.
 fn ageing() -> u32 {
     300

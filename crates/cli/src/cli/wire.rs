@@ -1,7 +1,9 @@
 //! What can be asked of links and of the wire itself.
 
 use super::impairment::ImpairmentArgs;
+use crate::complete;
 use clap::{Args, Subcommand};
+use clap_complete::engine::ArgValueCompleter;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,7 +12,7 @@ use std::str::FromStr;
 #[derive(Debug, Args)]
 pub(crate) struct LinkArgs {
     /// The link: one of its ends (`r1:eth1`), both (`r1:eth1--r2:eth1`), or a segment's name
-    #[arg(value_name = "LINK")]
+    #[arg(value_name = "LINK", add = ArgValueCompleter::new(complete::links))]
     pub(crate) link: String,
     #[command(flatten)]
     pub(crate) lab: LinkLabArgs,
@@ -20,7 +22,7 @@ pub(crate) struct LinkArgs {
 #[derive(Debug, Args)]
 pub(crate) struct LinkLabArgs {
     /// The lab [default: that of the current folder, else the only one with a wire]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::labs))]
     pub(crate) lab: Option<String>,
 }
 
@@ -48,6 +50,10 @@ host), `udp:ADDRESS:PORT` (a tunnel to another host).")]
     Disconnect(LinkArgs),
     /// Plug one end of a link into another interface
     Move(LinkMoveArgs),
+    /// Plug interfaces into a segment, which is made if it is not there
+    Join(LinkJoinArgs),
+    /// Unplug interfaces from their segment
+    Leave(LinkLeaveArgs),
     /// Prove that the ends are joined, with frames that the guests ignore
     Probe(LinkProbeArgs),
     /// Show what is asked of a link, and what it has carried
@@ -91,10 +97,10 @@ pub(crate) struct LinkStateArgs {
 #[derive(Debug, Args)]
 pub(crate) struct LinkConnectArgs {
     /// One end
-    #[arg(value_name = "A")]
+    #[arg(value_name = "A", add = ArgValueCompleter::new(complete::ends))]
     pub(crate) a: String,
     /// The other end
-    #[arg(value_name = "B")]
+    #[arg(value_name = "B", add = ArgValueCompleter::new(complete::ends))]
     pub(crate) b: String,
     #[command(flatten)]
     pub(crate) lab: LinkLabArgs,
@@ -103,11 +109,35 @@ pub(crate) struct LinkConnectArgs {
 #[derive(Debug, Args)]
 pub(crate) struct LinkMoveArgs {
     /// The end that is unplugged
-    #[arg(value_name = "FROM")]
+    #[arg(value_name = "FROM", add = ArgValueCompleter::new(complete::ends))]
     pub(crate) from: String,
     /// The end that is plugged in its place
-    #[arg(value_name = "TO")]
+    #[arg(value_name = "TO", add = ArgValueCompleter::new(complete::ends))]
     pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) lab: LinkLabArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LinkJoinArgs {
+    /// The segment
+    #[arg(value_name = "SEGMENT")]
+    pub(crate) segment: String,
+    /// Whom to plug in
+    #[arg(required = true, value_name = "END", add = ArgValueCompleter::new(complete::ends))]
+    pub(crate) ends: Vec<String>,
+    /// A new segment gives every frame to everybody instead of learning
+    #[arg(long)]
+    pub(crate) hub: bool,
+    #[command(flatten)]
+    pub(crate) lab: LinkLabArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LinkLeaveArgs {
+    /// Whom to unplug
+    #[arg(required = true, value_name = "END", add = ArgValueCompleter::new(complete::ends))]
+    pub(crate) ends: Vec<String>,
     #[command(flatten)]
     pub(crate) lab: LinkLabArgs,
 }

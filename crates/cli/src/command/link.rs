@@ -14,7 +14,7 @@ use vnflab_model::blueprint::Carrier;
 use vnflab_model::observed::{Observed, ObservedWire};
 use vnflab_wire::control::change::Change;
 use vnflab_wire::control::{Client, ClientError};
-use vnflab_wire::{Config, LinkState};
+use vnflab_wire::{Config, JunctionKind, LinkState};
 
 /// A running wire, and what exists beside it.
 pub(super) struct Running {
@@ -57,6 +57,23 @@ pub(super) fn run(
             let change = Change::Move {
                 from: arguments.from.clone(),
                 to: arguments.to.clone(),
+            };
+            changed(global, &arguments.lab, change, Carriers::Follow, screen)
+        }
+        LinkCommand::Join(arguments) => {
+            let change = Change::Join {
+                segment: arguments.segment.clone(),
+                ends: arguments.ends.clone(),
+                kind: match arguments.hub {
+                    true => JunctionKind::Hub,
+                    false => JunctionKind::switch(),
+                },
+            };
+            changed(global, &arguments.lab, change, Carriers::Follow, screen)
+        }
+        LinkCommand::Leave(arguments) => {
+            let change = Change::Leave {
+                ends: arguments.ends.clone(),
             };
             changed(global, &arguments.lab, change, Carriers::Follow, screen)
         }
@@ -235,7 +252,7 @@ fn carriers(config: &Config) -> BTreeMap<&str, Carrier> {
         .map(|end| (end.as_str(), Carrier::Down))
         .collect();
     for junction in config.junctions.values() {
-        if junction.state == LinkState::Up && junction.members.len() > 1 {
+        if junction.state == LinkState::Up {
             found.extend(
                 junction
                     .members
