@@ -15,8 +15,28 @@ pub(super) struct Scene {
     pub(super) states: BTreeMap<String, LinkState>,
 }
 
+/// An end whose carrier changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Change {
+    /// The end.
+    pub(super) end: String,
+    /// What it has now.
+    pub(super) carrier: Carrier,
+    /// What brought it about.
+    pub(super) cause: Cause,
+}
+
+/// What changes a carrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The node at the other end stopped or started.
+    Node,
+    /// The link's schedule.
+    Schedule,
+}
+
 /// The ends whose carrier changes between two looks.
-pub(super) fn changes(lab: &str, before: &Scene, now: &Scene) -> Vec<(String, Carrier)> {
+pub(super) fn changes(lab: &str, before: &Scene, now: &Scene) -> Vec<Change> {
     let mut found = Vec::new();
     for (name, junction) in &now.junctions {
         let known = before.junctions.get(name);
@@ -28,11 +48,19 @@ pub(super) fn changes(lab: &str, before: &Scene, now: &Scene) -> Vec<(String, Ca
             continue;
         };
         for (end, peer) in [(a, b), (b, a)] {
-            let was = before.carries(lab, end, peer);
             let is = now.carries(lab, end, peer);
             // A node that was off when the first look was taken has not stopped.
-            if was != is {
-                found.push((end.clone(), if is { Carrier::Up } else { Carrier::Down }));
+            if before.carries(lab, end, peer) != is {
+                let by_node = before.is_there(lab, peer) != now.is_there(lab, peer);
+                found.push(Change {
+                    end: end.clone(),
+                    carrier: if is { Carrier::Up } else { Carrier::Down },
+                    cause: if by_node {
+                        Cause::Node
+                    } else {
+                        Cause::Schedule
+                    },
+                });
             }
         }
     }
@@ -73,16 +101,19 @@ mod tests {
         }
     }
 
-    fn found(before: &Scene, now: &Scene) -> Vec<(String, Carrier)> {
-        changes("lab", before, now)
+    fn found(before: &Scene, now: &Scene) -> Vec<(String, Carrier, Cause)> {
+        let found = changes("lab", before, now).into_iter();
+        found
+            .map(|change| (change.end, change.carrier, change.cause))
+            .collect()
     }
 
     #[test]
     fn a_node_that_stops_takes_its_neighbours_carrier_and_gives_it_back() {
         let (both, one) = (scene(&["r1", "r2"]), scene(&["r1"]));
         let end = || "r1:eth1".to_owned();
-        assert_eq!(found(&both, &one), [(end(), Carrier::Down)]);
-        assert_eq!(found(&one, &both), [(end(), Carrier::Up)]);
+        assert_eq!(found(&both, &one), [(end(), Carrier::Down, Cause::Node)]);
+        assert_eq!(found(&one, &both), [(end(), Carrier::Up, Cause::Node)]);
         assert_eq!(found(&both, &both), []);
     }
 
@@ -103,8 +134,9 @@ mod tests {
         let both = scene(&["r1", "r2"]);
         let mut cut = both.clone();
         cut.states.insert("r2:eth1".to_owned(), LinkState::Down);
-        let ends: Vec<_> = found(&both, &cut).into_iter().map(|(end, _)| end).collect();
-        assert_eq!(ends, ["r1:eth1", "r2:eth1"]);
+        let ends = ["r1:eth1", "r2:eth1"];
+        let expected = ends.map(|end| (end.to_owned(), Carrier::Down, Cause::Schedule));
+        assert_eq!(found(&both, &cut), expected);
     }
 
     #[test]

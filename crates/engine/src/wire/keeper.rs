@@ -14,11 +14,12 @@
 //! runs again they get it back. Schedules that cut links are followed in the same way. What a
 //! carrier was before it began to look it leaves alone.
 
-use super::carrier::{Scene, changes};
+use super::carrier::{Cause, Scene, changes};
 use crate::driver::Driver;
 use std::io;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+use vnflab_model::blueprint::CarrierPolicy;
 use vnflab_wire::control::{Client, Folder};
 
 /// Between two looks at the nodes. A wire that died is noticed sooner: see [`CHILD_LOOK`].
@@ -173,16 +174,18 @@ impl Watcher {
             return Some(());
         }
         let observed = driver.observe().ok()?;
-        for (end, carrier) in changes {
-            let (node, interface) = end.split_once(':')?;
+        for change in changes {
+            let (node, interface) = change.end.split_once(':')?;
             let Some(domain) = observed.domain(&self.lab, node) else {
                 continue;
             };
-            let nics = &domain.record.blueprint.nics;
-            let nic = nics.iter().find(|nic| nic.name == interface);
-            if let Some(nic) = nic {
+            let blueprint = &domain.record.blueprint;
+            if (blueprint.carrier, change.cause) == (CarrierPolicy::Keep, Cause::Node) {
+                continue;
+            }
+            if let Some(nic) = blueprint.nics.iter().find(|nic| nic.name == interface) {
                 // A domain that ends meanwhile needs no carrier.
-                let _ = driver.set_carrier(&domain.name, &nic.mac, carrier);
+                let _ = driver.set_carrier(&domain.name, &nic.mac, change.carrier);
             }
         }
         Some(())
