@@ -6,7 +6,7 @@ VNFLAB := target/release/vnflab
 .PHONY: help demo test check bench fuzz setup build image install clean
 
 help: ## show this
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 demo: build image ## boot the origin's ring of four and show that it converges
 	@scripts/demo $(VNFLAB)
@@ -23,6 +23,9 @@ bench: build image ## time up, down, check and plan against their floors
 
 fuzz: ## feed the readers of foreign bytes with nonsense, 20 seconds each
 	@scripts/fuzz
+
+bench-wire: ## measure the wire beside simple relays (a minute, no VMs)
+	@$(CARGO) bench --quiet --package vnflab-wire --bench wire
 
 setup: ## install what is missing and start libvirt
 	@scripts/setup

@@ -93,6 +93,11 @@ impl UdpPort {
         self.trains == Trains::On
     }
 
+    /// Sends every frame as a message of its own from now on.
+    pub fn stop_trains(&mut self) {
+        self.trains = Trains::Off;
+    }
+
     pub(super) fn receive(&mut self, arena: &mut Arena, clock: Option<Clock>) -> io::Result<()> {
         let clock = clock.filter(|_| self.stamping == Stamping::On);
         arena.receive_messages(self.descriptor(), clock)
