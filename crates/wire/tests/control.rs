@@ -7,10 +7,11 @@
 mod common;
 
 use common::{Node, PATIENCE, eventually};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 use vnflab_impairment::Settings;
@@ -216,6 +217,42 @@ fn every_request_is_answered() {
     let status = client.status().unwrap();
     assert_eq!(status.ends.len(), 2);
     assert!(status.ends["a:1"].received_frames > 0 && status.time_ns > hello.started_ns);
+}
+
+#[test]
+fn a_capture_streams_what_passes() {
+    let lab = Lab::new();
+    let request = CaptureRequest {
+        what: "a:1--b:1".to_owned(),
+        filter: None,
+        snap_length: 65_535,
+    };
+    let mut stream = lab.client().capture(request).unwrap();
+    let mut magic = [0; 4];
+    stream.read_exact(&mut magic).unwrap();
+    assert_eq!(
+        magic,
+        [0x0a, 0x0d, 0x0d, 0x0a],
+        "a section header of pcapng"
+    );
+    let has_ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !has_ended.load(Ordering::Relaxed) {
+                lab.passes();
+            }
+        });
+        let mut seen = Vec::new();
+        let mut part = [0; 1000];
+        while !seen.windows(5).any(|bytes| bytes == b"there") {
+            let length = stream.read(&mut part).unwrap();
+            assert!(length > 0, "the stream has ended");
+            seen.extend_from_slice(&part[..length]);
+        }
+        has_ended.store(true, Ordering::Relaxed);
+    });
+    drop(stream);
+    lab.passes();
 }
 
 #[test]
