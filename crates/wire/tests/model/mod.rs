@@ -262,7 +262,7 @@ impl World {
         let blocked = self.blocked(from);
         let end = self.ends.get_mut(&from).unwrap();
         end.received += 1;
-        let verdict = match (&mut end.twin, blocked) {
+        let mut verdict = match (&mut end.twin, blocked) {
             _ if length == 0 => Verdict::Drop(Cause::Empty),
             (_, Some(cause)) => Verdict::Drop(cause),
             (Some(twin), None) => twin.judge(arrived_ns, &mut bytes),
@@ -271,6 +271,13 @@ impl World {
                 duplicate_ns: None,
             },
         };
+        if let Verdict::Deliver { due_ns, .. } = verdict
+            && (due_ns > self.now_ns || self.last_in_order(from).is_some())
+            && !self.has_room(from, length)
+        {
+            verdict = Verdict::Drop(Cause::Memory);
+        }
+        let end = self.ends.get_mut(&from).unwrap();
         if self
             .watch
             .as_ref()
@@ -306,27 +313,35 @@ impl World {
     fn deliver(&mut self, mut frame: Frame) -> Option<Frame> {
         let end = self.ends.get_mut(&frame.from).unwrap();
         frame.ordered = end.twin.as_ref().is_none_or(|twin| twin.is_ordered());
-        let last = self.waiting.iter().rev();
-        let last = last
-            .clone()
-            .find(|one| one.from == frame.from && one.ordered && !one.stale);
-        if frame.due_ns <= self.now_ns && last.is_none() {
+        let last_ns = self.last_in_order(frame.from);
+        if frame.due_ns <= self.now_ns && last_ns.is_none() {
             return Some(frame);
         }
-        let of_lane = self.waiting.iter().filter(|one| one.from == frame.from);
-        let lane_bytes: usize = of_lane.map(|one| one.bytes.len()).sum();
-        let total_bytes: usize = self.waiting.iter().map(block).sum();
-        if lane_bytes + frame.bytes.len() > self.limits.lane_bytes
-            || total_bytes + block(&frame) > self.limits.total_bytes
-        {
+        if !self.has_room(frame.from, frame.bytes.len()) {
+            let end = self.ends.get_mut(&frame.from).unwrap();
             *end.drops.entry(Cause::Memory).or_default() += 1;
             return None;
         }
-        if let Some(last) = last.filter(|_| frame.ordered) {
-            frame.due_ns = frame.due_ns.max(last.due_ns);
+        if let Some(last_ns) = last_ns.filter(|_| frame.ordered) {
+            frame.due_ns = frame.due_ns.max(last_ns);
         }
         self.waiting.push(frame);
         None
+    }
+
+    /// When the last frame is due that waits in order at an end.
+    fn last_in_order(&self, from: EndId) -> Option<u64> {
+        let mut waiting = self.waiting.iter().rev();
+        let last = waiting.find(|one| one.from == from && one.ordered && !one.stale);
+        last.map(|one| one.due_ns)
+    }
+
+    fn has_room(&self, from: EndId, length: usize) -> bool {
+        let of_lane = self.waiting.iter().filter(|one| one.from == from);
+        let lane_bytes: usize = of_lane.map(|one| one.bytes.len()).sum();
+        let total_bytes: usize = self.waiting.iter().map(|one| block(one.bytes.len())).sum();
+        lane_bytes + length <= self.limits.lane_bytes
+            && total_bytes + block(length) <= self.limits.total_bytes
     }
 
     /// Lets one frame of two addresses come in; to whom it goes at once.
@@ -502,7 +517,11 @@ impl World {
                 "conservation at end {id}"
             );
         }
-        let bytes: usize = self.waiting.iter().map(block).sum();
+        let bytes: usize = self
+            .waiting
+            .iter()
+            .map(|frame| block(frame.bytes.len()))
+            .sum();
         assert_eq!(self.fabric.waiting_bytes(), bytes);
         let first = self.waiting.iter().map(|frame| frame.due_ns).min();
         if let Some(first) = first {
@@ -535,8 +554,8 @@ impl World {
     }
 }
 
-fn block(frame: &Frame) -> usize {
-    let fits = BLOCKS.iter().find(|bytes| frame.bytes.len() <= **bytes);
+fn block(length: usize) -> usize {
+    let fits = BLOCKS.iter().find(|bytes| length <= **bytes);
     *fits.unwrap()
 }
 
