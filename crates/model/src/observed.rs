@@ -133,6 +133,8 @@ pub enum ObservedWire {
         version: String,
         /// What it is now, with all that was changed by hand.
         config: WireBlueprint,
+        /// Ends that a schedule cuts off now: their frames do not pass, though their link is up.
+        cut: BTreeSet<String>,
     },
 }
 
@@ -142,6 +144,16 @@ impl ObservedWire {
         match self {
             Self::Stopped => None,
             Self::Running { config, .. } => Some(config),
+        }
+    }
+
+    /// Whether a schedule cuts an end off, or the other one of its link.
+    pub fn is_cut(&self, end: &str, peer: Option<&str>) -> bool {
+        match self {
+            Self::Stopped => false,
+            Self::Running { cut, .. } => {
+                cut.contains(end) || peer.is_some_and(|peer| cut.contains(peer))
+            }
         }
     }
 }

@@ -62,6 +62,7 @@ fn running(config: WireBlueprint) -> ObservedWire {
     ObservedWire::Running {
         version: "1".to_owned(),
         config,
+        cut: BTreeSet::new(),
     }
 }
 
@@ -520,6 +521,24 @@ fn a_node_that_is_off_takes_its_peers_carrier_unless_they_keep_it() {
         let expected: Vec<_> = steps.iter().copied().chain(["start-domain"]).collect();
         assert_eq!(words(&plan), expected, "{}", shown(&plan));
     }
+}
+
+#[test]
+fn a_carrier_that_a_schedule_took_is_no_difference() {
+    let blueprint = blueprint(&native(PAIR), Scope::Session);
+    let mut observed = built(&blueprint);
+    for domain in &mut observed.domains {
+        for carrier in domain.carriers.values_mut() {
+            *carrier = Carrier::Down;
+        }
+    }
+    let Some(ObservedWire::Running { cut, .. }) = observed.wires.get_mut("pair") else {
+        panic!("it runs")
+    };
+    // Either direction is enough: both ends lose it.
+    cut.insert("r2:eth1".to_owned());
+    let plan = plan_up(&blueprint, &observed, None).unwrap();
+    assert!(plan.is_empty(), "{}", shown(&plan));
 }
 
 #[test]

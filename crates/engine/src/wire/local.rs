@@ -12,7 +12,7 @@
 
 use super::place::Place;
 use super::{WireError, WireLook, Wires, words};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io;
@@ -136,9 +136,15 @@ impl Wires for LocalWires {
         let mut wires = BTreeMap::new();
         for lab in labs {
             let seen = Client::connect(&self.place.folder(&lab)).and_then(|mut client| {
+                let config = client.config()?;
+                let cut = match words::has_schedules(&config) {
+                    true => words::cut(&config, &client.status()?),
+                    false => BTreeSet::new(),
+                };
                 Ok(ObservedWire::Running {
                     version: client.hello()?.program,
-                    config: words::blueprint(&lab, &client.config()?),
+                    config: words::blueprint(&lab, &config),
+                    cut,
                 })
             });
             // One that breaks off in mid-sentence is about to be started anew.

@@ -1,6 +1,8 @@
 //! The blueprint's words for a wire and the wire's own, each from the other.
 
+use std::collections::BTreeSet;
 use vnflab_model::blueprint::{Junction, JunctionKind, JunctionState, WireBlueprint, WireEnd};
+use vnflab_wire::control::protocol::Status;
 use vnflab_wire::shard::Spin;
 use vnflab_wire::{Config, EndConfig, JunctionConfig, LinkState};
 
@@ -36,6 +38,25 @@ pub(super) fn blueprint(lab: &str, config: &Config) -> WireBlueprint {
         .map(|(name, junction)| (name.clone(), wire_junction(junction)))
         .collect();
     wire
+}
+
+/// Whether anything changes by itself with time.
+pub(super) fn has_schedules(config: &Config) -> bool {
+    let junctions = config.junctions.values();
+    let mut asked = junctions.flat_map(|junction| junction.impairments.values());
+    asked.any(|impairment| !impairment.schedule.is_empty())
+}
+
+/// The ends whose frames do not pass now by a schedule: their links are up.
+pub(super) fn cut(config: &Config, status: &Status) -> BTreeSet<String> {
+    let junctions = config.junctions.values();
+    let up = junctions.filter(|junction| junction.state == LinkState::Up);
+    let is_cut = |end: &&String| {
+        let status = status.ends.get(*end);
+        status.is_some_and(|status| status.state == LinkState::Down)
+    };
+    let members = up.flat_map(|junction| &junction.members);
+    members.filter(is_cut).cloned().collect()
 }
 
 fn end_config(end: &WireEnd) -> EndConfig {

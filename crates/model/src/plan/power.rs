@@ -192,8 +192,13 @@ fn set_carriers(
         let end = node.end_name(nic);
         let of_link = by_wire.get(end.as_str()).copied().unwrap_or(nic.carrier);
         let peer = nic.peer.as_deref().and_then(|peer| peer.split_once(':'));
+        let cut = |wire: &ObservedWire| wire.is_cut(&end, nic.peer.as_deref());
+        let is_cut = observed.wires.get(lab).is_some_and(cut);
         let follows = node.carrier.is_follow() && peer.is_some_and(|(peer, _)| is_off(peer));
-        let carrier = if follows { Carrier::Down } else { of_link };
+        let carrier = match follows || is_cut {
+            true => Carrier::Down,
+            false => of_link,
+        };
         if domain
             .carriers
             .get(&nic.mac)

@@ -89,6 +89,7 @@ pub fn plan_up(
     let world = World {
         running: &running,
         nodes: &nodes,
+        wire: observed.wires.get(&blueprint.lab),
         source: &blueprint.source,
         seen: &seen,
         networks: &networks,

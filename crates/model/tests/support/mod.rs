@@ -192,6 +192,7 @@ pub(crate) fn built(blueprint: &Blueprint) -> Observed {
             ObservedWire::Running {
                 version: "1".to_owned(),
                 config: wire.clone(),
+                cut: BTreeSet::new(),
             },
         );
     }

@@ -76,6 +76,7 @@ impl Wires for FakeDriver {
                 true => ObservedWire::Running {
                     version: "fake".to_owned(),
                     config: config.clone(),
+                    cut: BTreeSet::new(),
                 },
                 false => ObservedWire::Stopped,
             };

@@ -6,7 +6,7 @@ use super::networks::Networks;
 use super::volumes::{is_complete, plan_volumes};
 use super::wire::WirePlan;
 use crate::blueprint::{Attachment, Carrier, Drive, DriveContent, Nic, NodeBlueprint};
-use crate::observed::{DomainState, ObservedDomain};
+use crate::observed::{DomainState, ObservedDomain, ObservedWire};
 use crate::plan::{Action, Plan, StepId, Subject};
 use crate::record::NodeRecord;
 use std::collections::BTreeSet;
@@ -20,12 +20,18 @@ pub(super) struct World<'a> {
     pub(super) running: &'a BTreeSet<&'a str>,
     /// Names of the nodes that the lab has.
     pub(super) nodes: &'a BTreeSet<&'a str>,
+    /// The wire as it is.
+    pub(super) wire: Option<&'a ObservedWire>,
 }
 
 impl World<'_> {
-    /// The carrier that a NIC shall have: what its link gives, unless the node at the other end
-    /// is off. The other end as its name, then.
+    /// The carrier that a NIC shall have: what its link gives, unless its schedule cuts it now or
+    /// the node at the other end is off. The name of that, then.
     fn carrier<'n>(&self, node: &NodeBlueprint, nic: &'n Nic) -> (Carrier, Option<&'n str>) {
+        let cut = |wire: &ObservedWire| wire.is_cut(&node.end_name(nic), nic.peer.as_deref());
+        if self.wire.is_some_and(cut) {
+            return (Carrier::Down, None);
+        }
         let peer = nic.peer.as_deref().and_then(|peer| peer.split_once(':'));
         let off = peer.map(|(peer, _)| peer).filter(|peer| {
             node.carrier.is_follow() && self.nodes.contains(peer) && !self.running.contains(peer)
