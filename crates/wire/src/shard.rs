@@ -20,7 +20,9 @@ use crate::core::cause::Cause;
 use crate::core::counters::EndCounters;
 use crate::core::fabric::{Departures, Fabric, Incoming, Limits, Route, Slots};
 use crate::core::watch::{Chunk, WatchId};
-use crate::sys::{Arena, BATCH, Clock, Port, SendFault, SendReport, Stamping, Waiter, Waker};
+use crate::sys::{
+    Arena, BATCH, Clock, Messages, Port, SendFault, SendReport, Stamping, Waiter, Waker,
+};
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -197,6 +199,7 @@ pub struct Floor {
     ports: Vec<Option<Port>>,
     waiter: Waiter,
     arena: Arena,
+    messages: Messages,
     departures: Departures,
     outlets: HashMap<WatchId, Outlet>,
     spin: Spin,
@@ -222,6 +225,7 @@ impl Floor {
             ports: Vec::new(),
             waiter,
             arena: Arena::new(),
+            messages: Messages::default(),
             departures: Departures::default(),
             outlets: HashMap::new(),
             spin: Spin::default(),
@@ -394,7 +398,10 @@ impl Floor {
         let early_ns = self
             .oversleep_ns
             .min(u64::from(self.spin.before_due_us) * 1000);
-        let late_ns = (Clock::now() + early_ns).saturating_sub(due_ns);
+        let Some(late_ns) = (Clock::now() + early_ns).checked_sub(due_ns) else {
+            // It was somebody with an order who ended it.
+            return;
+        };
         if late_ns > self.oversleep_ns {
             self.oversleep_ns += (late_ns - self.oversleep_ns) / 4;
         } else {
@@ -435,7 +442,7 @@ impl Floor {
         let Some(port) = self.ports.get_mut(peer as usize).and_then(Option::as_mut) else {
             return;
         };
-        let report = port.send(frames);
+        let report = port.send(frames, &mut self.messages);
         let (Some(from), Some(to)) = (self.fabric.counters(id), self.fabric.counters(peer)) else {
             return;
         };
@@ -489,11 +496,15 @@ impl Floor {
             self.fabric.recycle(&mut self.departures);
             return;
         }
-        self.departures.frames.sort_by_key(|departure| departure.to);
+        let frames = &mut self.departures.frames;
+        if !frames.is_sorted_by_key(|departure| departure.to) {
+            frames.sort_by_key(|departure| departure.to);
+        }
         let Self {
             fabric,
             ports,
             arena,
+            messages,
             departures,
             ..
         } = self;
@@ -503,7 +514,7 @@ impl Floor {
                 continue;
             };
             let frames = group.iter().map(|departure| fabric.bytes(departure, arena));
-            let report = port.send(frames);
+            let report = port.send(frames, messages);
             if let Some(counters) = fabric.counters(to) {
                 count(counters, &report);
             }

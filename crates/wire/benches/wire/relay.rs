@@ -8,7 +8,7 @@ use crate::Error;
 use crate::stage::{RELAY_CPU, Tunnel, be_undisturbed};
 use std::io::BufRead;
 use std::net::UdpSocket;
-use vnflab_wire::sys::{Arena, Port, UdpPort, Waiter};
+use vnflab_wire::sys::{Arena, Messages, Port, UdpPort, Waiter};
 use vnflab_wire::{Config, Wire};
 
 /// Tells a process that it is a relay, and which.
@@ -120,6 +120,7 @@ fn batch(tunnels: [Tunnel; 2]) -> Result<(), Error> {
     }
     std::thread::spawn(move || {
         let mut arena = Arena::new();
+        let mut messages = Messages::default();
         let mut keys = Vec::new();
         while waiter.wait(None, &mut keys).is_ok() {
             for key in &keys {
@@ -127,7 +128,7 @@ fn batch(tunnels: [Tunnel; 2]) -> Result<(), Error> {
                 if ports[from].receive(&mut arena, None).is_ok() {
                     let arrivals = arena.arrivals().iter();
                     let frames = arrivals.map(|one| &arena.slot(one.slot)[..one.length]);
-                    ports[1 - from].send(frames);
+                    ports[1 - from].send(frames, &mut messages);
                 }
             }
         }

@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 use vnflab_wire::Config;
 use vnflab_wire::EndConfig;
-use vnflab_wire::sys::{Arena, Clock, Port, Stamp, Stamping, UdpPort};
+use vnflab_wire::sys::{Arena, Clock, Messages, Port, Stamp, Stamping, UdpPort};
 
 /// Where the tester runs.
 pub(crate) const TESTER_CPU: usize = 0;
@@ -88,6 +88,7 @@ pub(crate) struct Nodes {
     sender: Port,
     receiver: Port,
     arena: Arena,
+    messages: Messages,
 }
 
 impl Nodes {
@@ -99,12 +100,15 @@ impl Nodes {
             sender: Port::Udp(sender),
             receiver: Port::Udp(receiver),
             arena: Arena::new(),
+            messages: Messages::default(),
         })
     }
 
     /// Sends copies of a frame, at most so many as the kernel has room for; how many went.
     pub(crate) fn send(&mut self, frame: &[u8], count: usize) -> usize {
-        self.sender.send(std::iter::repeat_n(frame, count)).frames as usize
+        self.sender
+            .send(std::iter::repeat_n(frame, count), &mut self.messages)
+            .frames as usize
     }
 
     /// What has come: for each frame, what `look` makes of its bytes and of the time at which the

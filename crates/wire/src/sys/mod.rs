@@ -23,6 +23,7 @@ pub use map::SharedWords;
 pub use packet::PacketPort;
 pub use port::{Port, SendFault, SendReport};
 pub use tap::TapPort;
+pub use train::Messages;
 pub use udp::{Stamping, UdpPort};
 pub use wait::{Waiter, Waker};
 

@@ -2,6 +2,7 @@
 
 use super::arena::Arena;
 use super::clock::Clock;
+use super::train::Messages;
 use super::{PacketPort, TapPort, UdpPort};
 use std::io;
 use std::os::fd::RawFd;
@@ -98,9 +99,13 @@ impl Port {
     }
 
     /// Sends frames in their order without waiting.
-    pub fn send<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]> + Clone) -> SendReport {
+    pub fn send<'a>(
+        &mut self,
+        frames: impl Iterator<Item = &'a [u8]> + Clone,
+        messages: &mut Messages,
+    ) -> SendReport {
         match self {
-            Self::Udp(port) => port.send(frames),
+            Self::Udp(port) => port.send(frames, messages),
             Self::Tap(port) => port.send(frames),
             Self::Packet(port) => port.send(frames),
         }

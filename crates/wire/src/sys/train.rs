@@ -40,9 +40,10 @@ pub(super) enum Trains {
     Off,
 }
 
-/// The messages of one call, with memory that is used again and again.
+/// The messages of one call, in memory that is used again and again. One is enough for all ports:
+/// it keeps nothing from one call to the next.
 #[derive(Default)]
-pub(super) struct Messages {
+pub struct Messages {
     vectors: Vec<libc::iovec>,
     /// For each message: its first vector, their number, and its bytes.
     runs: Vec<Run>,

@@ -30,7 +30,6 @@ pub struct UdpPort {
     socket: OwnedFd,
     trains: Trains,
     stamping: Stamping,
-    messages: Messages,
 }
 
 impl UdpPort {
@@ -48,7 +47,6 @@ impl UdpPort {
             socket: socket.into(),
             trains: Trains::On,
             stamping: Stamping::Off,
-            messages: Messages::default(),
         };
         for (beyond, within) in [
             (libc::SO_RCVBUFFORCE, libc::SO_RCVBUF),
@@ -106,17 +104,18 @@ impl UdpPort {
     pub(super) fn send<'a>(
         &mut self,
         frames: impl Iterator<Item = &'a [u8]> + Clone,
+        messages: &mut Messages,
     ) -> SendReport {
         let mut report = SendReport::default();
         let mut settled = 0;
         loop {
-            let result = self.messages.send(
+            let result = messages.send(
                 self.socket.as_raw_fd(),
                 frames.clone(),
                 self.trains,
                 settled,
             );
-            let runs = self.messages.runs();
+            let runs = messages.runs();
             match result {
                 Ok(0) => return report,
                 Ok(count) => {
@@ -138,7 +137,7 @@ impl UdpPort {
                     settled += 1;
                 }
             }
-            if settled >= self.messages.runs().len() {
+            if settled >= messages.runs().len() {
                 return report;
             }
         }
