@@ -293,8 +293,16 @@ impl Floor {
     pub fn inject(&mut self, id: EndId, frames: &[Vec<u8>]) {
         for batch in frames.chunks(BATCH) {
             let now_ns = Clock::now();
+            self.fabric.release(now_ns, &mut self.departures);
             for (slot, frame) in (0_u16..).zip(batch) {
                 let length = frame.len();
+                if length > self.arena.slot(slot).len() {
+                    if let Some(counters) = self.fabric.counters(id) {
+                        counters.received(1, length as u64);
+                        counters.dropped(Cause::TooLong, 1);
+                    }
+                    continue;
+                }
                 self.arena.frame_mut(slot, length).copy_from_slice(frame);
                 let incoming = Incoming {
                     slot,

@@ -105,6 +105,10 @@ fn trains_are_cut_apart_before_they_are_received() {
     }
     assert!(a.is_quiet());
     assert_eq!(counts(&wire, "b").sent_frames, frames.len() as u64);
+    wire.inject("a", vec![vec![0; 65_537], vec![1; 100]])
+        .unwrap();
+    assert_eq!(b.receive(1), [[1; 100]]);
+    assert_eq!(counts(&wire, "a").dropped(Cause::TooLong), 1);
 }
 
 #[test]

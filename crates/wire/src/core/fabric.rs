@@ -448,6 +448,9 @@ impl Fabric {
         end.counters.dropped(Cause::Removed, 1);
         end.counters.hold(end.lane.waiting() as u64);
         self.pool.free(frame.held);
+        if end.lane.waiting() == 0 {
+            self.net.find_route(id);
+        }
     }
 
     /// A frame has left its lane: counts it, and hands it to the junction.
