@@ -9,7 +9,7 @@ mod wire;
 
 pub use wire::{
     ADDRESS_LIMIT, AGEING_SECONDS, CarrierPolicy, Junction, JunctionKind, JunctionState, Metrics,
-    WireBlueprint, WireChange, WireEnd,
+    NoMetrics, WireBlueprint, WireChange, WireEnd,
 };
 
 use crate::kind::{Bus, Firmware, Machine, NicModel, Video};

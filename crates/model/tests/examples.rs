@@ -163,6 +163,8 @@ fn the_native_examples_have_the_links_that_they_say() {
         ["r1:eth1 -- r2:eth1"]
     );
     assert_eq!(links(&lab("ring-native", &["lab.yaml"], &[])).len(), 4);
+    let office = lab("branch-office", &["lab.yaml"], &[]);
+    assert_eq!((office.links.len(), office.segments.len()), (3, 1));
     let fabric = lab("leaf-spine", &["lab.yaml"], &[]);
     assert_eq!((fabric.nodes.len(), fabric.links.len()), (10, 12));
     let host = fabric

@@ -13,8 +13,11 @@
 //! the carrier of their links to it, as they would if a cable's other end lost its power; when it
 //! runs again they get it back. Schedules that cut links are followed in the same way. What a
 //! carrier was before it began to look it leaves alone.
+//!
+//! Where the lab wants its counters served, the keeper does it (see [`super::metrics`]).
 
 use super::carrier::{Cause, Scene, changes};
+use super::metrics::Service;
 use crate::driver::Driver;
 use std::io;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -59,10 +62,11 @@ pub fn keep(
     }
     let lab = folder.path().file_name().unwrap_or_default();
     let mut watcher = Watcher::new(&lab.to_string_lossy());
+    let mut metrics = Service::new(folder, &lab.to_string_lossy());
     loop {
         // A keeper before us may have died, and its wire lives on.
         while folder.is_served() {
-            watcher.look_now_and_then(folder, &mut connect);
+            watcher.look_now_and_then(folder, &mut connect, &mut metrics);
             std::thread::sleep(CHILD_LOOK);
         }
         if !folder.path().exists() {
@@ -73,7 +77,7 @@ pub fn keep(
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()?;
-        let look = || watcher.look_now_and_then(folder, &mut connect);
+        let look = || watcher.look_now_and_then(folder, &mut connect, &mut metrics);
         let status = wait(&mut child, folder, look)?;
         if status.success() || !folder.path().exists() {
             return Ok(());
@@ -128,11 +132,13 @@ impl Watcher {
         &mut self,
         folder: &Folder,
         connect: &mut impl FnMut() -> Option<Box<dyn Driver>>,
+        metrics: &mut Service,
     ) {
         if self.looked.elapsed() < NODES_LOOK {
             return;
         }
         self.looked = Instant::now();
+        metrics.look();
         if self.driver.is_none() {
             self.driver = connect();
         }

@@ -11,7 +11,7 @@
 //! known: the folder.
 
 use super::place::Place;
-use super::{WireError, WireLook, Wires, words};
+use super::{WireError, WireLook, Wires, metrics, words};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use vnflab_model::blueprint::{WireBlueprint, WireChange};
+use vnflab_model::blueprint::{Metrics, WireBlueprint, WireChange};
 use vnflab_model::observed::ObservedWire;
 use vnflab_wire::control::{Client, ClientError, Folder};
 
@@ -122,6 +122,19 @@ fn refused(operation: &'static str, lab: &str, reason: String) -> WireError {
     }
 }
 
+/// Lets the keeper serve the counters somewhere else, or nowhere.
+fn serve_metrics(lab: &str, folder: &Folder, at: Option<&Metrics>) -> Result<(), WireError> {
+    metrics::write(folder, at).map_err(|error| {
+        let place = at.map_or_else(String::new, |at| format!(" at {at}"));
+        WireError::Refused {
+            operation: "serve the metrics of",
+            lab: lab.to_owned(),
+            reason: format!("{error}{place}"),
+            hint: Some("choose another place for `metrics` in the lab file".to_owned()),
+        }
+    })
+}
+
 fn unanswered(operation: &'static str, lab: &str) -> impl Fn(ClientError) -> WireError {
     move |error| match error {
         ClientError::NotRunning => WireError::Missing(lab.to_owned()),
@@ -141,9 +154,11 @@ impl Wires for LocalWires {
                     true => words::cut(&config, &client.status()?),
                     false => BTreeSet::new(),
                 };
+                let mut blueprint = words::blueprint(&lab, &config);
+                blueprint.metrics = metrics::read(&self.place.folder(&lab));
                 Ok(ObservedWire::Running {
                     version: client.hello()?.program,
-                    config: words::blueprint(&lab, &config),
+                    config: blueprint,
                     cut,
                 })
             });
@@ -176,18 +191,21 @@ impl Wires for LocalWires {
             self.launch(lab, &folder)?;
         }
         let mut client = self.connect(lab, &folder)?;
-        match wire {
-            Some(wire) => client
-                .apply(&words::config(wire))
-                .map_err(unanswered("set up", lab)),
-            None => Ok(()),
-        }
+        let Some(wire) = wire else {
+            return Ok(());
+        };
+        let applied = client.apply(&words::config(wire));
+        applied.map_err(unanswered("set up", lab))?;
+        serve_metrics(lab, &folder, wire.metrics.as_ref())
     }
 
     fn change(&self, lab: &str, change: &WireChange) -> Result<(), WireError> {
         // A step that panicked has told the wire nothing by halves.
         let _one = self.change.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = self.place.folder(lab);
+        if let WireChange::Serve { metrics } = change {
+            return serve_metrics(lab, &folder, metrics.as_ref());
+        }
         let failed = unanswered("change", lab);
         let mut client = Client::connect(&folder).map_err(&failed)?;
         let mut wire = words::blueprint(lab, &client.config().map_err(&failed)?);

@@ -11,8 +11,10 @@
 
 mod absent;
 mod carrier;
+mod exposition;
 pub mod keeper;
 mod local;
+mod metrics;
 mod place;
 pub(crate) mod words;
 

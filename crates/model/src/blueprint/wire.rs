@@ -51,6 +51,32 @@ impl std::fmt::Display for Metrics {
     }
 }
 
+impl std::str::FromStr for Metrics {
+    type Err = NoMetrics;
+
+    /// Reads `127.0.0.1:9100` or `/run/user/1000/lab.metrics`.
+    ///
+    /// # Errors
+    ///
+    /// When it is neither a loopback address with a port nor an absolute path.
+    fn from_str(text: &str) -> Result<Self, NoMetrics> {
+        if text.starts_with('/') && !text.contains('\0') {
+            return Ok(Self::Socket(text.to_owned()));
+        }
+        match text.parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() && address.port() != 0 => {
+                Ok(Self::Address(address))
+            }
+            _ => Err(NoMetrics),
+        }
+    }
+}
+
+/// A text that is no place for counters: they are not for others than this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a loopback address with a port, nor an absolute path")]
+pub struct NoMetrics;
+
 /// Whether an interface loses its carrier when the node at the other end of its link is off.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

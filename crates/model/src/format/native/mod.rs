@@ -13,7 +13,7 @@ use self::keys as key;
 use super::fields::{Fields, shown, wrong_type};
 use super::key::Key;
 use super::{Format, Input, InputFile, name_from, schema};
-use crate::blueprint::{CarrierPolicy, Metrics};
+use crate::blueprint::{CarrierPolicy, Metrics, NoMetrics};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::Catalogue;
@@ -27,7 +27,7 @@ use crate::spec::{
 use crate::yaml::scalar::Schema;
 use crate::yaml::{self, Entry, Node, Value};
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
 /// The native format.
 pub const FORMAT: Format = Format {
@@ -404,25 +404,20 @@ fn transport(
 /// Where the counters can be read. A lab file opens nothing beyond this host.
 fn metrics(fields: &Fields<'_>, found: &mut Diagnostics) -> Option<Metrics> {
     let text = fields.text(&key::METRICS, found)?;
-    if text.starts_with('/') && !text.contains('\0') {
-        return Some(Metrics::Socket(text.value));
+    match text.parse() {
+        Ok(metrics) => Some(metrics),
+        Err(error @ NoMetrics) => {
+            found.push(
+                Diagnostic::error(
+                    code::INVALID_ADDRESS,
+                    format!("the counters cannot be had at `{}`", shown(&text)),
+                )
+                .at(text.span, error.to_string())
+                .help("write `127.0.0.1:9100`, or `/run/user/1000/lab.metrics`"),
+            );
+            None
+        }
     }
-    let address = text.parse::<SocketAddr>().ok();
-    let address = address.filter(|address| address.ip().is_loopback() && address.port() != 0);
-    if address.is_none() {
-        found.push(
-            Diagnostic::error(
-                code::INVALID_ADDRESS,
-                format!("the counters cannot be had at `{}`", shown(&text)),
-            )
-            .at(
-                text.span,
-                "not a loopback address with a port, nor an absolute path",
-            )
-            .help("write `127.0.0.1:9100`, or `/run/user/1000/lab.metrics`"),
-        );
-    }
-    address.map(Metrics::Address)
 }
 
 /// A configuration is inline if it has more than one line, else it is a path.
