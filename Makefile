@@ -3,7 +3,7 @@
 CARGO ?= $(shell command -v cargo || echo $(HOME)/.cargo/bin/cargo)
 VNFLAB := target/release/vnflab
 
-.PHONY: help demo test check bench fuzz setup build image install clean
+.PHONY: help demo test check sanitize bench fuzz setup build image install clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -26,6 +26,9 @@ fuzz: ## feed the readers of foreign bytes with nonsense, 20 seconds each
 
 bench-wire: ## measure the wire beside simple relays (a minute, no VMs)
 	@$(CARGO) bench --quiet --package vnflab-wire --bench wire
+
+sanitize: ## run the wire's tests under AddressSanitizer
+	@scripts/sanitize
 
 setup: ## install what is missing and start libvirt
 	@scripts/setup
