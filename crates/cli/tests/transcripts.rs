@@ -40,6 +40,8 @@ impl World {
             .current_dir(self.path())
             .env_clear()
             .env("HOME", self.path())
+            // Wires of labs that happen to run here are none of a test's business.
+            .env("XDG_RUNTIME_DIR", self.path())
             .env("PATH", "/usr/bin:/bin");
         command
     }
