@@ -26,6 +26,7 @@ pub mod control;
 pub mod core;
 pub mod shard;
 pub mod sys;
+mod vigil;
 pub mod wire;
 
 pub use config::{Config, EndConfig, JunctionConfig, JunctionKind};

@@ -12,7 +12,7 @@
 //!
 //! *Spinning.* A thread that sleeps wakes up late: some 30 microseconds after a frame came in,
 //! some 60 after a timer. So the shard may stay awake for a while after the last frame
-//! ([`Spin::after_frames_us`]), and it wakes up early for what is due and waits for the moment
+//! ([`Spin::after_frames_us`], see [`Vigil`]), and it wakes up early for what is due and waits for the moment
 //! awake. How early follows from how late it woke up before, up to [`Spin::before_due_us`].
 
 use crate::core::EndId;
@@ -22,7 +22,9 @@ use crate::core::fabric::{Departures, Fabric, Incoming, Limits, Route, Slots};
 use crate::core::watch::{Chunk, WatchId};
 use crate::sys::{
     Arena, BATCH, Clock, Messages, Port, SendFault, SendReport, Stamping, Waiter, Waker,
+    preemptions,
 };
+use crate::vigil::Vigil;
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,7 +40,8 @@ pub const WATCH_BACKLOG_BYTES: usize = 16 << 20;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Spin {
-    /// Stay awake so long after the last frame, in microseconds; 0 never.
+    /// Stay awake so long after the last frame, in microseconds, while nobody else wants the CPU; 0
+    /// never.
     pub after_frames_us: u32,
     /// Wake up at most so long before something is due, in microseconds; 0 never.
     pub before_due_us: u32,
@@ -48,6 +51,10 @@ impl Spin {
     /// How early to wake up at most for a frame that is due, in microseconds: what a timer is late
     /// on a machine with nothing else to do. It costs CPU only where frames wait.
     pub const TIMELY_US: u32 = 150;
+
+    /// How long to stay awake after a frame, in microseconds: a burst's next frame is there by then,
+    /// and a link with a hundred frames a second costs half a percent of a CPU.
+    pub const QUICK_US: u32 = 50;
 }
 
 /// What a shard does between two batches when asked.
@@ -203,6 +210,7 @@ pub struct Floor {
     departures: Departures,
     outlets: HashMap<WatchId, Outlet>,
     spin: Spin,
+    vigil: Vigil,
     /// How late timers were of late, in nanoseconds.
     oversleep_ns: u64,
     has_ended: bool,
@@ -229,6 +237,7 @@ impl Floor {
             departures: Departures::default(),
             outlets: HashMap::new(),
             spin: Spin::default(),
+            vigil: Vigil::default(),
             oversleep_ns: 0,
             has_ended: false,
         }
@@ -260,6 +269,9 @@ impl Floor {
 
     /// Sets how long to stay awake.
     pub fn set_spin(&mut self, spin: Spin) {
+        if self.spin.after_frames_us != spin.after_frames_us {
+            self.vigil = Vigil::new(spin.after_frames_us);
+        }
         self.spin = spin;
     }
 
@@ -331,9 +343,8 @@ impl Floor {
     fn run(mut self, orders: &mpsc::Receiver<Order>) {
         crate::sys::sharpen_timers();
         let mut ready = Vec::new();
-        let mut awake_until = None;
         while !self.has_ended {
-            let timeout = self.timeout(awake_until);
+            let timeout = self.timeout();
             let slept = timeout.is_none_or(|time| !time.is_zero());
             if self.waiter.wait(timeout, &mut ready).is_err() {
                 return;
@@ -349,8 +360,14 @@ impl Floor {
                 self.send_departures();
             }
             self.pass_chunks_on();
-            if self.spin.after_frames_us > 0 {
-                awake_until = self.stay_awake(awake_until, !ready.is_empty());
+            if self.vigil.is_possible() {
+                match ready.is_empty() {
+                    true if self.vigil.is_held() => {
+                        self.vigil.nothing_came(Clock::now(), preemptions);
+                    }
+                    true => {}
+                    false => self.vigil.frames_came(Clock::now(), preemptions),
+                }
             }
             self.obey(orders);
         }
@@ -374,8 +391,8 @@ impl Floor {
     }
 
     /// How long to wait; zero to look without waiting, `None` until something happens.
-    fn timeout(&self, awake_until: Option<u64>) -> Option<Duration> {
-        if awake_until.is_some() {
+    fn timeout(&self) -> Option<Duration> {
+        if self.vigil.is_held() {
             return Some(Duration::ZERO);
         }
         let due_ns = self.fabric.next_due()?;
@@ -384,18 +401,6 @@ impl Floor {
             .min(u64::from(self.spin.before_due_us) * 1000);
         let wait_ns = due_ns.saturating_sub(Clock::now());
         Some(Duration::from_nanos(wait_ns.saturating_sub(early_ns)))
-    }
-
-    fn stay_awake(&self, awake_until: Option<u64>, had_frames: bool) -> Option<u64> {
-        if !had_frames && awake_until.is_none() {
-            return None;
-        }
-        let now_ns = Clock::now();
-        let until = match had_frames {
-            true => Some(now_ns + u64::from(self.spin.after_frames_us) * 1000),
-            false => awake_until,
-        };
-        until.filter(|until| *until > now_ns)
     }
 
     /// A sleep ended by itself: by how much was it too long? Rises fast, falls slowly.

@@ -176,8 +176,8 @@ pub(crate) struct RelayArgs {
     /// What all chance follows from
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Stay awake so long after each frame, in microseconds: quicker, and a CPU is busy
-    #[arg(long, value_name = "US", default_value_t = 0)]
+    /// Stay awake so long after each frame, in microseconds, while nobody else wants the CPU
+    #[arg(long, value_name = "US", default_value_t = vnflab_wire::shard::Spin::QUICK_US)]
     pub(crate) spin_us: u32,
     #[command(flatten)]
     pub(crate) impairment: ImpairmentArgs,

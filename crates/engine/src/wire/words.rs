@@ -13,7 +13,7 @@ pub(crate) fn config(wire: &WireBlueprint) -> Config {
     Config {
         seed: wire.seed,
         spin: Spin {
-            after_frames_us: 0,
+            after_frames_us: Spin::QUICK_US,
             before_due_us: Spin::TIMELY_US,
         },
         ends: ends

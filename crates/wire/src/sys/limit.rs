@@ -1,4 +1,5 @@
-//! What a process asks for once: file descriptors, and timers that do not wait for company.
+//! What a process asks of the kernel for itself: file descriptors, timers that do not wait for
+//! company, and how often it had to make way for others.
 
 use super::check;
 use std::io;
@@ -27,4 +28,13 @@ pub fn let_open_files() -> io::Result<u64> {
 pub fn sharpen_timers() {
     // SAFETY: PR_SET_TIMERSLACK takes one integer and touches no memory of ours.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1 as libc::c_ulong) };
+}
+
+/// How often the calling thread lost its CPU to another although it had work to do.
+pub fn preemptions() -> u64 {
+    // SAFETY: all zeros is a valid rusage.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: `usage` is a valid rusage for the kernel to write.
+    unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) };
+    u64::try_from(usage.ru_nivcsw).unwrap_or(0)
 }
