@@ -1,5 +1,6 @@
 //! What can be asked of the command: arguments and their help, nothing else.
 
+pub(crate) mod capture;
 mod impairment;
 pub(crate) mod wire;
 
@@ -93,6 +94,11 @@ pub(crate) enum Command {
     /// Impair, cut, move or probe a link while the lab runs
     #[command(subcommand, arg_required_else_help = true)]
     Link(wire::LinkCommand),
+    /// Show or write the frames of a link, a segment or an interface
+    Capture(capture::CaptureArgs),
+    /// Show the links of running labs in Wireshark
+    #[command(subcommand, arg_required_else_help = true)]
+    Extcap(capture::ExtcapCommand),
     /// Open a node's serial console; Ctrl-] leaves
     Console(ConsoleArgs),
     /// Log in to a node over SSH, or run a command there

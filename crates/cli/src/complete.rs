@@ -88,6 +88,15 @@ fn wires() -> Vec<WireBlueprint> {
         .collect()
 }
 
+/// What can be captured: links, segments and ends of running wires.
+pub(crate) fn captured(current: &OsStr) -> Vec<CompletionCandidate> {
+    let names = wires().into_iter().flat_map(|wire| {
+        let joined = wire.junctions.into_keys();
+        joined.chain(wire.ends.into_keys())
+    });
+    candidates(current, names.map(|name| (name, None)))
+}
+
 /// Images of the store.
 pub(crate) fn images(current: &OsStr) -> Vec<CompletionCandidate> {
     let images = connect().and_then(|driver| ImageStore::new(&driver).list().ok());

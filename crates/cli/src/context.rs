@@ -13,6 +13,7 @@ use vnflab_engine::wire::{AbsentWires, KeeperCommand, LocalWires, Place, Wires};
 use vnflab_engine::workspace::Workspace;
 use vnflab_model::kind::Catalogue;
 use vnflab_model::observed::{Locality, Observed, ObservedDomain, Scope};
+use vnflab_wire::control::Client;
 
 /// Largest kind file in bytes; ours have a thousand.
 const KIND_FILE_LIMIT: u64 = 256 * 1024;
@@ -110,6 +111,31 @@ pub(crate) fn wires_of(global: &Global, scope: Scope) -> Result<LocalWires, Comm
         arguments,
     };
     Ok(LocalWires::new(Place::of_user(scope)?, keeper))
+}
+
+/// The wires of this machine that run, by lab; libvirt is not asked. Where a lab of one name runs
+/// on both kinds of connection, it is the one of the kind that the user has by default.
+pub(crate) fn running_wires() -> Vec<(String, Client)> {
+    let scopes = match rustix::process::geteuid().is_root() {
+        true => [Scope::System, Scope::Session],
+        false => [Scope::Session, Scope::System],
+    };
+    let places = scopes
+        .into_iter()
+        .filter_map(|scope| Place::of_user(scope).ok());
+    let mut found: Vec<(String, Client)> = Vec::new();
+    for place in places {
+        for lab in place.labs().unwrap_or_default() {
+            let is_new = found.iter().all(|(known, _)| *known != lab);
+            if let Some(client) = is_new
+                .then(|| Client::connect(&place.folder(&lab)).ok())
+                .flatten()
+            {
+                found.push((lab, client));
+            }
+        }
+    }
+    found
 }
 
 /// The current folder, absolute and without symbolic links, as labs record theirs. A folder that

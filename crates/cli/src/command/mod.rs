@@ -1,6 +1,7 @@
 //! The verbs, one file each. A verb gathers, asks the engine, and hands the result to
 //! [`crate::render`].
 
+pub(crate) mod capture;
 pub(crate) mod carry_out;
 mod check;
 mod completions;
@@ -9,6 +10,7 @@ mod docs;
 mod doctor;
 mod down;
 pub(crate) mod explain;
+mod extcap;
 mod image;
 mod kinds;
 mod lab;
@@ -44,6 +46,8 @@ pub(crate) fn run(cli: &Cli, screen: &Screen) -> Result<ExitCode, CommandError> 
         Command::Ps(arguments) => ps::run(global, arguments, screen),
         Command::Links(arguments) => links::run(global, arguments, screen),
         Command::Link(command) => link::run(global, command, screen),
+        Command::Capture(arguments) => capture::run(global, arguments, screen),
+        Command::Extcap(command) => extcap::run(command, screen),
         Command::Wire(command) => wire::run(global, command, screen),
         Command::Console(arguments) => console::run(global, arguments, screen),
         Command::Ssh(arguments) => ssh::run(global, arguments),

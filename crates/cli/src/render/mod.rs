@@ -4,10 +4,13 @@
 //! outside (names of images, output of others) is shown without control characters, so that it
 //! cannot paint on the terminal.
 
+pub(crate) mod capture;
 pub(crate) mod check;
 pub(crate) mod diagnostic;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod extcap;
+mod frame;
 pub(crate) mod images;
 pub(crate) mod kinds;
 mod lab_yaml;
