@@ -35,6 +35,7 @@ fn write_verb(folder: &Path, parent: &str, verb: &Command) -> io::Result<()> {
         .render(&mut text)?;
     fs::write(folder.join(format!("{name}.1")), text)?;
     verb.get_subcommands()
+        .filter(|inner| !inner.is_hide_set())
         .try_for_each(|inner| write_verb(folder, &name, inner))
 }
 
