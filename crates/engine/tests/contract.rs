@@ -11,7 +11,6 @@ mod support;
 
 use std::time::Duration;
 use support::TestLab;
-use vnflab_engine::driver::description::interface_carriers;
 use vnflab_engine::driver::fake::FakeDriver;
 use vnflab_engine::driver::{Driver, DriverError, Overlay, Shutdown};
 use vnflab_engine::performer::media_image;
@@ -433,13 +432,14 @@ fn the_fake_keeps_the_contract() {
 
 #[cfg(feature = "libvirt")]
 mod libvirt {
-    use super::{Carrier, Lack, Others, Subject, TestLab, interface_carriers};
+    use super::{Carrier, Lack, Others, Subject, TestLab};
     use std::path::Path;
     use std::process::Command;
     use virt::connect::Connect;
     use virt::domain::Domain;
     use virt::network::Network;
     use virt::storage_vol::StorageVol;
+    use vnflab_engine::driver::description::interface_carriers;
     use vnflab_engine::driver::libvirt::LibvirtDriver;
     use vnflab_engine::driver::{Driver, VOLUME_POOL};
     use vnflab_testkit::{Proof, missing_program};

@@ -6,11 +6,13 @@
 //! misread raises [`crate::record::VERSION`].
 
 mod wire;
+mod wire_change;
 
 pub use wire::{
     ADDRESS_LIMIT, AGEING_SECONDS, CarrierPolicy, Junction, JunctionKind, JunctionState, Metrics,
-    NoMetrics, WireBlueprint, WireChange, WireEnd,
+    NoMetrics, WireBlueprint, WireEnd,
 };
+pub use wire_change::WireChange;
 
 use crate::kind::{Bus, Firmware, Machine, NicModel, Video};
 use serde::{Deserialize, Serialize};
