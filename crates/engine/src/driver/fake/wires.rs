@@ -1,6 +1,7 @@
 //! The fake's wires: configurations in memory, which go wrong together with the rest.
 
-use super::{Extent, FakeDriver, World};
+use super::world::World;
+use super::{Extent, FakeDriver};
 use crate::driver::DriverError;
 use crate::wire::{WireError, WireLook, Wires, words};
 use std::collections::{BTreeMap, BTreeSet};
