@@ -95,6 +95,10 @@ fn myself(global: &Global, part: &str, folder: &Path) -> Command {
 }
 
 fn work(global: &Global, folder: &Path) -> Result<(), CommandError> {
+    // The lab may have been taken down while this process was being started.
+    if !folder.exists() {
+        return Ok(());
+    }
     let (keeper, again) = (rustix::process::getppid(), global.clone());
     let place = folder.to_owned();
     std::thread::spawn(move || replace_keeper(keeper, &again, &place));
@@ -103,17 +107,19 @@ fn work(global: &Global, folder: &Path) -> Result<(), CommandError> {
     })
 }
 
-/// Waits until the keeper has died, and starts another.
+/// Waits until the keeper has died, and starts another; and again, as long as the wire runs.
 fn replace_keeper(keeper: Option<Pid>, global: &Global, folder: &Path) {
     while rustix::process::getppid() == keeper {
         std::thread::sleep(KEEPER_LOOK);
     }
-    let mut command = myself(global, "serve", folder);
     // The folder is gone when the wire is being stopped; a keeper has nothing to do then.
-    if folder.exists() {
+    while folder.exists() {
         let null = std::process::Stdio::null;
-        let started = command.stdin(null()).stdout(null()).spawn();
-        // It outlives this process or not; without it the wire runs on.
-        drop(started);
+        let mut command = myself(global, "serve", folder);
+        // Where none can be started now, the wire runs on without one and tries again.
+        if let Ok(mut child) = command.stdin(null()).stdout(null()).spawn() {
+            let _ = child.wait();
+        }
+        std::thread::sleep(KEEPER_LOOK);
     }
 }

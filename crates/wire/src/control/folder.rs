@@ -91,9 +91,13 @@ impl Folder {
         }
     }
 
-    /// Whether a wire runs here.
+    /// Whether a wire runs here. Nothing is made by asking, so that a wire which takes its folder
+    /// away meanwhile is not disturbed.
     pub fn is_served(&self) -> bool {
-        self.path().exists() && matches!(self.lock(), Ok(None))
+        match File::open(self.0.join("lock")) {
+            Ok(file) => matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)),
+            Err(_) => false,
+        }
     }
 
     pub(super) fn counters(&self) -> io::Result<SharedWords> {
