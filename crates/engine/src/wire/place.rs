@@ -12,6 +12,10 @@ use vnflab_wire::control::Folder;
 /// Where root's wires are.
 const ROOT_FOLDER: &str = "/run/vnflab";
 
+/// What a wire's folder has in it from the start: the log of whoever keeps it, and the lock of
+/// whoever serves it.
+const FIRST_FILES: [&str; 2] = ["log", "lock"];
+
 /// The folders of the wires of one kind of connection.
 #[derive(Debug, Clone)]
 pub struct Place(PathBuf);
@@ -52,7 +56,7 @@ impl Place {
         Folder::new(self.0.join(lab))
     }
 
-    /// The labs that have a folder, by name.
+    /// The labs that have a wire's folder, by name. What else lies here is somebody else's.
     pub fn labs(&self) -> io::Result<Vec<String>> {
         let entries = match std::fs::read_dir(&self.0) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -60,11 +64,22 @@ impl Place {
         };
         let mut labs = Vec::new();
         for entry in entries {
-            labs.extend(entry?.file_name().into_string());
+            let entry = entry?;
+            if is_wires(&entry.path()) {
+                labs.extend(entry.file_name().into_string());
+            }
         }
         labs.sort();
         Ok(labs)
     }
+}
+
+/// Whether a folder is a wire's: it has what a wire writes first, or nothing yet.
+fn is_wires(folder: &Path) -> bool {
+    let Ok(mut entries) = std::fs::read_dir(folder) else {
+        return false;
+    };
+    entries.next().is_none() || FIRST_FILES.iter().any(|name| folder.join(name).exists())
 }
 
 /// The folder that the user's session has for running state, unless it is somebody else's.
