@@ -1,5 +1,6 @@
 //! `vnflab link`: looks at and changes the links of a running lab, one at a time.
 
+use super::link_end::{canonical, mistake};
 use crate::cli::Global;
 use crate::cli::wire::{LinkCommand, LinkLabArgs, LinkProbeArgs, LinkSetArgs, LinkStateArgs};
 use crate::context::{self, World};
@@ -9,9 +10,10 @@ use std::collections::BTreeMap;
 use vnflab_engine::driver::Driver;
 use vnflab_engine::wire::LocalWires;
 use vnflab_engine::workspace::Workspace;
+use vnflab_filter::Filter;
 use vnflab_impairment::Settings;
 use vnflab_model::blueprint::Carrier;
-use vnflab_model::observed::{Observed, ObservedWire};
+use vnflab_model::observed::{DomainState, Observed, ObservedWire};
 use vnflab_wire::control::change::Change;
 use vnflab_wire::control::{Client, ClientError};
 use vnflab_wire::{Config, JunctionKind, LinkState};
@@ -80,7 +82,7 @@ pub(super) fn run(
         LinkCommand::Probe(arguments) => probe(global, arguments, screen),
         LinkCommand::Show(arguments) => {
             let mut running = open(global, &arguments.lab)?;
-            let name = find(&running.client.config()?, &arguments.link)?;
+            let name = running.find(&arguments.link)?;
             let (config, status) = (running.client.config()?, running.client.status()?);
             render::wire::show(screen, &name, &config, &status)
         }
@@ -149,13 +151,74 @@ fn lab_of(world: &World, named: Option<&str>) -> Result<String, CommandError> {
     }
 }
 
-/// The name of the link or segment that a word means.
+/// The name of the link or segment that a word means, interfaces by the names that the wire knows.
 pub(super) fn find(config: &Config, word: &str) -> Result<String, CommandError> {
-    vnflab_wire::control::change::find(config, word).map_err(|error| {
-        let known = config.junctions.keys().chain(config.ends.keys());
-        CommandError::new(ErrorKind::NotFound, error.to_string())
-            .suggest(word, known.map(String::as_str))
-    })
+    vnflab_wire::control::change::find(config, word).map_err(|error| mistake(&error, config))
+}
+
+impl Running {
+    /// The name of the link or segment that a word means.
+    pub(super) fn find(&mut self, word: &str) -> Result<String, CommandError> {
+        let config = self.client.config()?;
+        find(&config, &self.end_name(word))
+    }
+
+    /// A word with its interfaces by the names that the wire knows.
+    pub(super) fn end_name(&self, word: &str) -> String {
+        let kinds = self.workspace.catalogue();
+        canonical(&self.world.observed, kinds, &self.lab, word)
+    }
+
+    /// A change with all of its interfaces by the names that the wire knows.
+    fn spelt(&self, mut change: Change) -> Change {
+        let words: Vec<&mut String> = match &mut change {
+            Change::Connect { a, b } => vec![a, b],
+            Change::Move { from, to } => vec![from, to],
+            Change::Disconnect { junction } | Change::State { junction, .. } => vec![junction],
+            Change::Set { junction, from, .. } | Change::Reset { junction, from } => {
+                from.iter_mut().chain([junction]).collect()
+            }
+            Change::Join { ends, .. } | Change::Leave { ends } => ends.iter_mut().collect(),
+        };
+        for word in words {
+            *word = self.end_name(word);
+        }
+        change
+    }
+
+    /// Whether the guest behind each end shall see a carrier: its link is up, and the node at the
+    /// other end runs.
+    fn carriers<'a>(&self, config: &'a Config) -> BTreeMap<&'a str, Carrier> {
+        let ends = config.ends.keys();
+        let mut found: BTreeMap<&str, Carrier> =
+            ends.map(|end| (end.as_str(), Carrier::Down)).collect();
+        for junction in config.junctions.values() {
+            let members = &junction.members;
+            if junction.state != LinkState::Up {
+                continue;
+            }
+            let has_peer = |end: &&String| {
+                let peer = members.iter().find(|member| member != end);
+                junction.kind != JunctionKind::Link
+                    || peer.is_none_or(|peer| self.is_there(end, peer))
+            };
+            let with_carrier = members.iter().filter(has_peer);
+            found.extend(with_carrier.map(|end| (end.as_str(), Carrier::Up)));
+        }
+        found
+    }
+
+    /// Whether an end has somebody at its link's other end, or does not mind.
+    fn is_there(&self, end: &str, peer: &str) -> bool {
+        let domain = |end: &str| {
+            let (node, _) = end.split_once(':')?;
+            self.world.observed.domain(&self.lab, node)
+        };
+        let follows = domain(end).is_some_and(|one| one.record.blueprint.carrier.is_follow());
+        // What is no node of the lab is always there.
+        let is_off = domain(peer).is_some_and(|one| one.state != DomainState::Running);
+        !(follows && is_off)
+    }
 }
 
 fn set(global: &Global, arguments: &LinkSetArgs, screen: &Screen) -> Result<(), CommandError> {
@@ -164,6 +227,15 @@ fn set(global: &Global, arguments: &LinkSetArgs, screen: &Screen) -> Result<(), 
     if settings == Settings::default() {
         return Err(CommandError::new(ErrorKind::Usage, "nothing is set")
             .hint("Give a flag such as `--delay 20ms`; `vnflab link set --help` lists them."));
+    }
+    if let Some(text) = &arguments.matches {
+        Filter::parse(text).map_err(|error| {
+            CommandError::new(
+                ErrorKind::Usage,
+                format!("`{text}` is no filter expression"),
+            )
+            .caused_by(&error)
+        })?;
     }
     for problem in settings.check() {
         screen.warn(&problem.text);
@@ -210,9 +282,13 @@ fn changed(
 ) -> Result<(), CommandError> {
     let mut running = open(global, lab)?;
     let before = running.client.config()?;
+    let change = running.spelt(change);
+    // What the wire would refuse is said in more words here.
+    change
+        .make(&before)
+        .map_err(|error| mistake(&error, &before))?;
     let after = running.client.change(change).map_err(|error| match error {
-        ClientError::Refused(reason) => CommandError::new(ErrorKind::NotFound, reason)
-            .hint("`vnflab links` lists the links and their ends."),
+        ClientError::Refused(reason) => CommandError::new(ErrorKind::Failed, reason),
         error => error.into(),
     })?;
     if carriers == Carriers::Follow {
@@ -228,7 +304,7 @@ fn tell_guests(
     after: &Config,
     screen: &Screen,
 ) -> Result<(), CommandError> {
-    let (was, is) = (carriers(before), carriers(after));
+    let (was, is) = (running.carriers(before), running.carriers(after));
     for (end, carrier) in is
         .iter()
         .filter(|(end, carrier)| was.get(*end) != Some(carrier))
@@ -244,26 +320,6 @@ fn tell_guests(
     Ok(())
 }
 
-/// Whether the guest behind each end shall see a carrier.
-fn carriers(config: &Config) -> BTreeMap<&str, Carrier> {
-    let mut found: BTreeMap<&str, Carrier> = config
-        .ends
-        .keys()
-        .map(|end| (end.as_str(), Carrier::Down))
-        .collect();
-    for junction in config.junctions.values() {
-        if junction.state == LinkState::Up {
-            found.extend(
-                junction
-                    .members
-                    .iter()
-                    .map(|end| (end.as_str(), Carrier::Up)),
-            );
-        }
-    }
-    found
-}
-
 fn nic_of(observed: &Observed, lab: &str, end: &str) -> Option<(String, String)> {
     let (node, interface) = end.split_once(':')?;
     let domain = observed.domain(lab, node)?;
@@ -274,7 +330,7 @@ fn nic_of(observed: &Observed, lab: &str, end: &str) -> Option<(String, String)>
 
 fn probe(global: &Global, arguments: &LinkProbeArgs, screen: &Screen) -> Result<(), CommandError> {
     let mut running = open(global, &arguments.link.lab)?;
-    let name = find(&running.client.config()?, &arguments.link.link)?;
+    let name = running.find(&arguments.link.link)?;
     let reports = running.client.probe(&name, arguments.count)?;
     render::wire::probe(screen, &name, &reports)
 }

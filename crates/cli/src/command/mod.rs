@@ -15,6 +15,7 @@ mod image;
 mod kinds;
 mod lab;
 mod link;
+mod link_end;
 mod links;
 mod plan;
 mod power;
