@@ -50,6 +50,17 @@ impl<T: Send + 'static> Stage<T> {
         trial(name, move || stage.play(proof))
     }
 
+    /// The same for a proof that needs more of this host than the stage does.
+    pub(crate) fn trial_that_needs(
+        self: &Arc<Self>,
+        name: &str,
+        need: impl FnOnce() -> Verdict + Send + 'static,
+        proof: impl FnOnce(&T) + Send + 'static,
+    ) -> Trial {
+        let stage = Arc::clone(self);
+        trial(name, move || need().and_then(|()| stage.play(proof)))
+    }
+
     /// Has another stage set up while the proofs of this one play. Where no proof of the other
     /// one was asked for it is gone by then, and nothing happens.
     pub(crate) fn prepares<U: Send + 'static>(self: &Arc<Self>, next: &Arc<Stage<U>>) {

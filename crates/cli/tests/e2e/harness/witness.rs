@@ -1,8 +1,9 @@
 //! Those who are asked whether `vnflab` tells the truth: `virsh`, `/proc` and the sockets.
 
 use super::program::Ran;
+use super::wait::{PATIENCE, until};
 use roxmltree::Document;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -60,7 +61,14 @@ pub(crate) fn volumes(pool: &str) -> BTreeSet<String> {
     if !names(&virsh(&["pool-list", "--name"])).contains(pool) {
         return BTreeSet::new();
     }
-    virsh(&["pool-refresh", pool]);
+    // Whoever uploads to a pool just now keeps others from looking.
+    until("the pool can be looked at", PATIENCE, || {
+        let refresh = try_virsh(&["pool-refresh", pool]);
+        match refresh.code {
+            Some(0) => Ok(()),
+            _ => Err(refresh.told()),
+        }
+    });
     let list = virsh(&["vol-list", pool]);
     let first_words = list
         .lines()
@@ -68,7 +76,7 @@ pub(crate) fn volumes(pool: &str) -> BTreeSet<String> {
     first_words.map(str::to_owned).collect()
 }
 
-/// Everything of a lab that libvirt or the kernel knows: nothing, once the lab is down.
+/// Everything of a lab that libvirt, the kernel or the file system knows: nothing, once the lab is down.
 pub(crate) fn traces_of(lab: &str) -> BTreeSet<String> {
     let mut traces = BTreeSet::new();
     let domain_prefix = format!("{lab}.");
@@ -99,7 +107,48 @@ pub(crate) fn traces_of(lab: &str) -> BTreeSet<String> {
             .into_iter()
             .map(|(pid, name)| format!("process {pid} of {name}")),
     );
+    let folder = wire_folder(lab);
+    traces.extend(
+        wire_processes(&folder)
+            .into_iter()
+            .map(|(role, pid)| format!("process {pid} of the wire ({role})")),
+    );
+    if folder.exists() {
+        traces.insert(format!("folder {}", folder.display()));
+    }
     traces
+}
+
+/// Where the system's wire of a lab has its folder.
+pub(crate) fn wire_folder(lab: &str) -> PathBuf {
+    Path::new("/run/vnflab/system").join(lab)
+}
+
+/// The processes of the wire in a folder, by what they are: `serve` keeps it, `work` is it.
+pub(crate) fn wire_processes(folder: &Path) -> BTreeMap<String, u32> {
+    let mut found = BTreeMap::new();
+    for (pid, line) in command_lines() {
+        let words: Vec<&str> = line.split('\0').collect();
+        if let [_, .., "wire", role, of, ""] = words[..]
+            && Path::new(of) == folder
+        {
+            found.insert(role.to_owned(), pid);
+        }
+    }
+    found
+}
+
+/// All processes and their command lines, each argument ended by a zero byte.
+fn command_lines() -> Vec<(u32, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let pid = entry.file_name().to_string_lossy().parse::<u32>();
+        // A process may end while it is looked at.
+        if let (Ok(pid), Ok(line)) = (pid, fs::read(entry.path().join("cmdline"))) {
+            found.push((pid, String::from_utf8_lossy(&line).into_owned()));
+        }
+    }
+    found
 }
 
 /// Records of consoles whose domain's name begins so.
@@ -121,13 +170,7 @@ pub(crate) fn state(domain: &str) -> String {
 /// Process numbers and domain names of QEMU processes whose domain's name begins so.
 pub(crate) fn qemu_processes(prefix: &str) -> BTreeSet<(u32, String)> {
     let mut found = BTreeSet::new();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let pid = entry.file_name().to_string_lossy().parse::<u32>();
-        // A process may end while it is looked at.
-        let (Ok(pid), Ok(line)) = (pid, fs::read(entry.path().join("cmdline"))) else {
-            continue;
-        };
-        let line = String::from_utf8_lossy(&line);
+    for (pid, line) in command_lines() {
         let mut arguments = line.split('\0');
         let is_qemu = arguments
             .next()

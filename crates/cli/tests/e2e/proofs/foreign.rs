@@ -30,19 +30,23 @@ const LAB: &str = "nodes:\n  r1: {kind: frr}\n  r2: {kind: frr}\nlinks:\n  - r1:
 struct Foreign {
     name: String,
     file: PathBuf,
+    folder: PathBuf,
 }
 
 impl Foreign {
-    /// A VM that is paused, one that is off, a network that runs, a volume in our own pool, and a
-    /// file in our own folder.
+    /// A VM that is paused, one that is off, a network that runs, a volume in our own pool, a file
+    /// in our own folder, and a folder among those of the wires.
     fn put() -> Self {
         let name = format!("t{}x-foreign", std::process::id());
         let folder = witness::pool_folder("vnflab");
         let foreign = Self {
             file: folder.join(format!("{name}.txt")),
+            folder: witness::wire_folder(&name),
             name,
         };
         fs::write(&foreign.file, "somebody's notes\n").unwrap();
+        fs::create_dir_all(&foreign.folder).unwrap();
+        fs::write(foreign.note(), "more of them\n").unwrap();
         witness::define("define", &vm_xml(&foreign.paused()));
         witness::virsh(&["start", "--paused", &foreign.paused()]);
         witness::define("define", &vm_xml(&foreign.off()));
@@ -58,6 +62,10 @@ impl Foreign {
 
     fn off(&self) -> String {
         format!("{}-off", self.name)
+    }
+
+    fn note(&self) -> PathBuf {
+        self.folder.join("note.txt")
     }
 
     fn volume(&self) -> String {
@@ -80,6 +88,7 @@ impl Foreign {
             ("its state", witness::virsh(&["net-info", &self.name])),
             ("volume", format!("{:?}", Fingerprint::of(&volume))),
             ("file", format!("{:?}", Fingerprint::of(&self.file))),
+            ("folder", format!("{:?}", Fingerprint::of(&self.note()))),
         ])
     }
 }
@@ -100,6 +109,7 @@ impl Drop for Foreign {
             witness::try_virsh(line);
         }
         let _ = fs::remove_file(&self.file);
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -9,6 +9,8 @@ mod interruption;
 mod ring;
 mod session;
 mod side_by_side;
+mod traffic;
+mod wire;
 
 use crate::harness::host::Host;
 use crate::harness::stage::Stage;
@@ -20,21 +22,25 @@ use std::sync::Arc;
 pub(crate) fn all(host: &Arc<Host>) -> Vec<Trial> {
     let system = system(host);
     let ring = ring::stage(host);
+    let wire = wire::stage(host);
     let pair = edits::stage(host);
     let twins = side_by_side::stage(host);
     let fabric = fabric::stage(host);
     let user = session::stage(host);
     system.prepares(&ring);
-    ring.prepares(&pair);
+    ring.prepares(&wire);
+    wire.prepares(&pair);
     pair.prepares(&twins);
     twins.prepares(&fabric);
     fabric.prepares(&user);
     let groups = [
         input::trials(&system),
         fabric::trials_without_guests(&system),
+        wire::trials_without_guests(&system),
         foreign::trials(&system),
         interruption::trials(&system),
         ring::trials(&ring),
+        wire::trials(&wire),
         edits::trials(&pair),
         side_by_side::trials(&twins),
         fabric::trials(&fabric),

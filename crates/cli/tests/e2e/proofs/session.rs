@@ -25,7 +25,14 @@ const NOBODY: u32 = 65534;
 /// A lab of an ordinary user's. Fields are dropped in this order.
 pub(super) struct OfUser {
     lab: Lab,
-    _home: Home,
+    home: Home,
+}
+
+impl OfUser {
+    /// Where the lab's wire has its folder.
+    fn wire_folder(&self) -> PathBuf {
+        self.home.path("run/vnflab/session").join(self.lab.name())
+    }
 }
 
 pub(super) fn stage(host: &Arc<Host>) -> Arc<Stage<OfUser>> {
@@ -129,7 +136,7 @@ fn boot(host: &Host) -> Result<OfUser, CannotRun> {
     let lab = Lab::example_of(program, home.folder.path(), "user", "two-routers");
     home.give(lab.folder());
     lab.up_and_wait(&[]);
-    Ok(OfUser { lab, _home: home })
+    Ok(OfUser { lab, home })
 }
 
 fn converges(user: &OfUser) {
@@ -163,6 +170,24 @@ fn is_the_users_own(user: &OfUser) {
     let listed = virsh(lab, &["list", "--name"]);
     assert!(listed.contains(&domain), "{listed}");
     assert!(lab.plan().is_empty());
+    // Its wire is the user's as well, in the user's own runtime folder.
+    let folder = user.wire_folder();
+    let facts = fs::metadata(&folder).unwrap();
+    assert_eq!((facts.uid(), facts.mode() & 0o777), (NOBODY, 0o700));
+    let wire = witness::wire_processes(&folder);
+    assert_eq!(wire.len(), 2, "{wire:?}");
+    for pid in wire.values() {
+        let owner = fs::metadata(format!("/proc/{pid}")).unwrap().uid();
+        assert_eq!(owner, NOBODY);
+    }
+    assert!(!witness::wire_folder(lab.name()).exists());
+    let delayed = ["link", "set", "r1:eth1", "--delay", "100ms"];
+    let line = [&delayed[..], &["--lab", lab.name()]].concat();
+    lab.program().run(&line).expect_success();
+    let peer = guest::loopback(lab, "r2");
+    let ping = guest::ask(lab, "r1", &format!("ping -q -c 1 -W 5 {peer}"));
+    let round_trip: f64 = ping.split_once("mdev = ").unwrap().1[..5].parse().unwrap();
+    assert!(round_trip >= 200.0, "{ping}");
 }
 
 fn goes_down(user: &OfUser) {
@@ -171,4 +196,12 @@ fn goes_down(user: &OfUser) {
     assert!(lab.processes().is_empty());
     assert_eq!(virsh(lab, &["list", "--all", "--name"]).trim(), "");
     assert_eq!(virsh(lab, &["vol-list", "vnflab"]).trim(), "");
+    let folder = user.wire_folder();
+    assert!(!folder.exists());
+    until("the wire's processes are gone", PATIENCE, || {
+        let left = witness::wire_processes(&folder);
+        left.is_empty()
+            .then_some(())
+            .ok_or_else(|| format!("{left:?}"))
+    });
 }
