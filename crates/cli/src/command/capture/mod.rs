@@ -24,13 +24,13 @@ pub(super) fn run(
     let to_stdout = arguments.file.as_deref() == Some(Path::new("-"));
     check(arguments, to_stdout)?;
     let limits = Limits::listen(arguments.count.map(u64::from), arguments.duration)?;
-    let client = link::open(global, &arguments.lab)?.client;
+    let running = link::open(global, &arguments.lab)?;
     let request = CaptureRequest {
-        what: arguments.what.clone(),
+        what: running.end_name(&arguments.what),
         filter: arguments.filter.clone(),
         snap_length: arguments.snaplen,
     };
-    let mut stream = begin(client, request)?;
+    let mut stream = begin(running.client, request)?;
     let mut totals = Totals::default();
     let Some(path) = &arguments.file else {
         let ended = pump(&mut stream, &limits, &mut Lines::new(screen), &mut totals);
