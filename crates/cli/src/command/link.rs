@@ -1,9 +1,9 @@
 //! `vnflab link`: looks at and changes the links of a running lab, one at a time.
 
 use super::link_end::{canonical, mistake};
-use crate::cli::Global;
 use crate::cli::wire::{LinkCommand, LinkLabArgs, LinkProbeArgs, LinkSetArgs, LinkStateArgs};
-use crate::context::{self, World};
+use crate::cli::{Global, ScopeArgs};
+use crate::context::{self, Listed, World};
 use crate::error::{CommandError, ErrorKind};
 use crate::render::{self, Screen};
 use std::collections::BTreeMap;
@@ -98,7 +98,7 @@ pub(super) fn run(
 pub(super) fn open(global: &Global, arguments: &LinkLabArgs) -> Result<Running, CommandError> {
     let workspace = context::workspace(global)?;
     let world = World::observe(&workspace)?;
-    let lab = lab_of(&world, arguments.lab.as_deref())?;
+    let lab = lab_of(&workspace, &world, arguments.lab.as_deref())?;
     let wires = context::wires_of(global, workspace.driver().scope())?;
     let client = connect(&wires, &lab)?;
     Ok(Running {
@@ -120,13 +120,26 @@ fn connect(wires: &LocalWires, lab: &str) -> Result<Client, CommandError> {
     })
 }
 
-/// The lab that is named, that of the current folder, or the only one that has a wire.
-fn lab_of(world: &World, named: Option<&str>) -> Result<String, CommandError> {
-    if let Some(name) = named {
-        return crate::target::lab(&world.observed, name).map(str::to_owned);
-    }
-    if let Some(lab) = world.current_lab() {
-        return Ok(lab.to_owned());
+/// The lab that is named, that of the current folder, or the only one that has a wire. In the
+/// folder of a lab that is not up no other one is meant.
+fn lab_of(
+    workspace: &Workspace,
+    world: &World,
+    named: Option<&str>,
+) -> Result<String, CommandError> {
+    let scope = ScopeArgs {
+        lab: named.map(str::to_owned),
+        all: false,
+        watch: false,
+    };
+    match world.listed(workspace, &scope)? {
+        Listed::Lab(lab) => return Ok(lab),
+        Listed::NotUp(lab) => {
+            let message = format!("the lab `{lab}` of this folder is not up");
+            return Err(CommandError::new(ErrorKind::NotFound, message)
+                .hint("`vnflab up` makes it run; `--lab NAME` names another one."));
+        }
+        Listed::All => {}
     }
     let running = |(_, wire): &(&String, &ObservedWire)| wire.config().is_some();
     let labs: Vec<&String> = world
