@@ -2,7 +2,7 @@
 
 use crate::harness::host::Host;
 use crate::harness::lab::Lab;
-use crate::harness::program::Program;
+use crate::harness::program::{Program, Ran};
 use crate::harness::stage::Stage;
 use crate::harness::witness::{self, Joined};
 use libtest_mimic::Trial;
@@ -15,6 +15,7 @@ pub(super) fn trials(system: &Arc<Stage<Arc<Host>>>) -> Vec<Trial> {
         system.trial("unknown_names_are_told_with_exit_code_5", |_| {
             unknown_names()
         }),
+        system.trial("links_of_no_lab_are_told_with_exit_code_5", |_| no_links()),
         system.trial("broken_lab_files_are_told_with_exit_code_3", |_| {
             broken_files()
         }),
@@ -60,6 +61,50 @@ fn unknown_names() {
     program
         .run(&["ps", "--connect", "qemu+nonsense:///system"])
         .expect_code(4);
+}
+
+fn no_links() {
+    let program = Program::new();
+    let nowhere = format!("t{}-nowhere", std::process::id());
+    program
+        .run(&["link", "show", "r1:eth1", "--lab", &nowhere])
+        .expect_code(5)
+        .expect_said("error: there is no");
+    // In the folder of a lab that is not up no other lab is meant, and mistakes in values are told
+    // before anything is looked for.
+    let lab = Lab::native("unlinked", "nodes:\n  r1: {kind: frr}\n");
+    let here = |line: &[&str]| {
+        let mut command = program.command(line);
+        command.current_dir(lab.folder());
+        Ran::of(command, "")
+    };
+    let lines: [&[&str]; 4] = [
+        &["link", "show", "r1:eth1"],
+        &["link", "set", "r1:eth1", "--delay", "5ms"],
+        &["link", "down", "r1:eth1"],
+        &["link", "export"],
+    ];
+    for line in lines {
+        here(line).expect_code(5).expect_said("is not up");
+    }
+    let lines: [&[&str]; 5] = [
+        &["link", "set", "r1:eth1"],
+        &["link", "set", "r1:eth1", "--delay", "50"],
+        &["link", "set", "r1:eth1", "--loss", "101%"],
+        &["link", "set", "r1:eth1", "--rate", "-1mbit"],
+        &[
+            "link",
+            "set",
+            "r1:eth1",
+            "--loss",
+            "1%",
+            "--match",
+            "ip prto 89",
+        ],
+    ];
+    for line in lines {
+        here(line).expect_code(2).expect_said("error: ");
+    }
 }
 
 fn broken_files() {
