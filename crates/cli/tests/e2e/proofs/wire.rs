@@ -401,7 +401,12 @@ fn moved_by_hand(ring: &Lab) {
     let kept = RING.split("links:").next().unwrap();
     ring.write(&format!("{kept}{exported}"));
     ring.run("check", &[]).expect_success();
-    assert!(ring.plan().is_empty(), "{:?}", ring.plan());
+    // The wire is so already; what is left is what the router's next boot is generated from.
+    let plan = ring.plan();
+    assert!(
+        plan.iter().all(|step| step["action"] == "record-node"),
+        "{plan:?}"
+    );
 
     // `up` with the file as it was puts it back.
     ring.write(RING);
