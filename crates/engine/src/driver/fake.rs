@@ -13,8 +13,8 @@ mod calls;
 mod wires;
 mod world;
 
-use super::description::{Ownership, domain_ownership, interface_carriers, network_ownership};
 use super::DriverError;
+use super::description::{Ownership, domain_ownership, interface_carriers, network_ownership};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use vnflab_model::blueprint::Carrier;

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vnflab_model::blueprint::Metrics;
 use vnflab_wire::control::{Client, Folder};
 
@@ -135,9 +135,12 @@ fn answer_socket(stream: UnixStream, text: impl Fn() -> Option<String>) -> io::R
 fn answer(mut stream: impl Read + Write, text: impl Fn() -> Option<String>) -> io::Result<()> {
     let mut request = Vec::new();
     let mut part = [0; 1024];
+    let began = Instant::now();
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
         let read = stream.read(&mut part)?;
-        if read == 0 || request.len() > REQUEST_LIMIT {
+        // One that comes byte by byte would keep others from being answered.
+        let is_late = began.elapsed() > PATIENCE;
+        if read == 0 || is_late || request.len() > REQUEST_LIMIT {
             return Ok(());
         }
         request.extend_from_slice(&part[..read]);
@@ -260,6 +263,22 @@ mod tests {
         write(&folder, None).unwrap();
         service.look();
         assert!(UnixStream::connect(&socket).is_err());
+    }
+
+    #[test]
+    fn a_request_that_comes_byte_by_byte_is_given_up() {
+        let (client, server) = UnixStream::pair().unwrap();
+        server.set_read_timeout(Some(PATIENCE)).unwrap();
+        let began = Instant::now();
+        let slow = std::thread::spawn(move || {
+            let mut client = client;
+            while client.write_all(b"G").is_ok() && began.elapsed() < PATIENCE * 5 {
+                std::thread::sleep(PATIENCE / 20);
+            }
+        });
+        answer(server, || None).unwrap();
+        slow.join().unwrap();
+        assert!(began.elapsed() < PATIENCE * 4, "{:?}", began.elapsed());
     }
 
     #[test]
