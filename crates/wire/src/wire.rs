@@ -414,18 +414,37 @@ impl Wire {
     pub fn watch(&mut self, request: WatchRequest) -> Result<(WatchId, Inlet), WireError> {
         let id = self.next_watch;
         self.next_watch += 1;
-        let spec = WatchSpec {
-            sent_by: self.all_ids(&request.sent_by)?,
-            received_by: self.all_ids(&request.received_by)?,
-            filter: request.filter,
-            snap_length: request.snap_length,
-        };
+        let spec = self.watch_spec(request)?;
         let (outlet, inlet) = outlet();
         self.shard.ask(move |floor| {
             floor.attach(id, outlet);
             floor.change(|fabric, _| fabric.watch(id, spec));
         })?;
         Ok((id, inlet))
+    }
+
+    /// Lets a watch look at something else, without missing a frame of what stays.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such end; then it looks at what it did.
+    pub fn rewatch(&self, id: WatchId, request: WatchRequest) -> Result<(), WireError> {
+        let spec = self.watch_spec(request)?;
+        Ok(self.shard.ask(move |floor| {
+            floor.change(|fabric, _| {
+                fabric.unwatch(id);
+                fabric.watch(id, spec);
+            });
+        })?)
+    }
+
+    fn watch_spec(&self, request: WatchRequest) -> Result<WatchSpec, WireError> {
+        Ok(WatchSpec {
+            sent_by: self.all_ids(&request.sent_by)?,
+            received_by: self.all_ids(&request.received_by)?,
+            filter: request.filter,
+            snap_length: request.snap_length,
+        })
     }
 
     /// Ends it.
@@ -457,7 +476,12 @@ impl Wire {
         names.iter().map(|name| self.id_of(name)).collect()
     }
 
-    fn id_of(&self, name: &str) -> Result<EndId, WireError> {
+    /// The number of an end. One that is opened anew has another.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such end.
+    pub fn id_of(&self, name: &str) -> Result<EndId, WireError> {
         let unknown = || WireError::Unknown {
             what: "end",
             name: name.to_owned(),

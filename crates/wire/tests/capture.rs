@@ -14,9 +14,10 @@ use tempfile::TempDir;
 use vnflab_impairment::Impairment;
 use vnflab_wire::capture::blocks::{BlockReader, Body};
 use vnflab_wire::capture::pcapng::Direction;
+use vnflab_wire::control::change::Change;
 use vnflab_wire::control::protocol::CaptureRequest;
 use vnflab_wire::control::{CaptureStream, Client, ClientError, Folder, serve};
-use vnflab_wire::{Config, EndConfig, JunctionConfig};
+use vnflab_wire::{Config, EndConfig, JunctionConfig, JunctionKind};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -242,6 +243,47 @@ fn an_end_shows_both_directions_and_one_without_a_link_why_nothing_gets_through(
         found.seen,
         [seen("r3:eth1", Direction::Outbound, 3, comment)]
     );
+    lab.stop();
+}
+
+#[test]
+fn an_end_that_joins_a_segment_joins_its_capture() {
+    let lab = Lab::start(&[]);
+    let change = |change: Change| lab.client().change(change).map(drop).unwrap();
+    let ends = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    change(Change::Disconnect {
+        junction: LINK.to_owned(),
+    });
+    let join = |names: &[&str]| Change::Join {
+        segment: "lan".to_owned(),
+        ends: ends(names),
+        kind: JunctionKind::Hub,
+    };
+    change(join(&NODES[..2]));
+    let mut stream = lab.capture("lan", None, 0);
+    lab.nodes[0].send(&frame(0x0800, 1)).unwrap();
+    let mut found = Transcript::of(&mut stream, 1);
+    change(join(&NODES[2..]));
+    let began = Instant::now();
+    // It looks now and then.
+    while found.interfaces.len() < 3 {
+        lab.nodes[1].send(&frame(0x0800, 2)).unwrap();
+        found.read(&mut stream);
+        assert!(began.elapsed() < PATIENCE, "it has not joined");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    lab.nodes[2].send(&frame(0x0800, 3)).unwrap();
+    while found.seen.iter().all(|one| one.number != 3) {
+        assert!(found.read(&mut stream));
+    }
+    let last = found.seen.iter().find(|one| one.number == 3);
+    assert_eq!(last, Some(&seen("r3:eth1", Direction::Outbound, 3, "")));
+    change(Change::Leave {
+        ends: ends(&NODES[1..2]),
+    });
+    stream.finish().unwrap();
+    found.rest(&mut stream);
+    assert_eq!(found.missed_in_the_end, [0, 0, 0]);
     lab.stop();
 }
 

@@ -8,6 +8,9 @@
 //! this thread: chunks wait for it up to [`WATCH_BACKLOG_BYTES`](crate::shard::WATCH_BACKLOG_BYTES),
 //! what comes beyond that is not copied, and the next frame that is says how many were missed.
 //!
+//! At each look, every [`LOOK`], it also sees whether the link or segment has other ends by now:
+//! those that have joined get an interface of their own, in the middle of the stream.
+//!
 //! A client that has enough shuts down its sending side and gets the rest of the stream, with the
 //! statistics of each interface at its end. One that just leaves is noticed within
 //! [`LOOK`] even when no frames come.
@@ -23,7 +26,7 @@ use crate::core::EndId;
 use crate::core::watch::{self, Chunk, Record, WatchId};
 use crate::shard::Inlet;
 use crate::sys::Clock;
-use crate::wire::WatchRequest;
+use crate::wire::{WatchRequest, Wire};
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -85,6 +88,23 @@ impl Subject {
     }
 }
 
+impl Subject {
+    fn watch_request(&self, filter: Option<&Filter>, snap_length: u32) -> WatchRequest {
+        WatchRequest {
+            sent_by: self.sent_by.clone(),
+            received_by: self.received_by.clone(),
+            filter: filter.cloned(),
+            snap_length,
+        }
+    }
+
+    /// The numbers of the ends that it is made of.
+    fn ids(&self, wire: &Wire) -> Vec<EndId> {
+        let names = self.sent_by.iter();
+        names.filter_map(|name| wire.id_of(name).ok()).collect()
+    }
+}
+
 fn noun(name: &str, junction: &JunctionConfig) -> String {
     match junction.kind {
         JunctionKind::Link => format!("link {name}"),
@@ -95,9 +115,15 @@ fn noun(name: &str, junction: &JunctionConfig) -> String {
 /// A capture that is under way. The watch ends with it.
 struct Capture<'a> {
     served: &'a Served,
+    request: CaptureRequest,
+    filter: Option<Filter>,
+    snaplen: u32,
     watch: WatchId,
     inlet: Inlet,
     writer: PcapngWriter,
+    /// The numbers of the ends that are watched now.
+    watched: Vec<EndId>,
+    /// All ends that are or were.
     ends: HashMap<EndId, End>,
     /// Where a frame was seen last: what is missed behind it counts there.
     last: Option<EndId>,
@@ -124,47 +150,81 @@ impl<'a> Capture<'a> {
         let mut wire = served.wire();
         let subject = Subject::find(wire.config(), &request.what);
         let subject = subject.map_err(|error| error.to_string())?;
-        let watched = wire.watch(WatchRequest {
-            sent_by: subject.sent_by.clone(),
-            received_by: subject.received_by,
-            filter,
-            snap_length: snaplen,
-        });
-        let (watch, inlet) = watched.map_err(|error| error.to_string())?;
+        let begun = wire.watch(subject.watch_request(filter.as_ref(), snaplen));
+        let (watch, inlet) = begun.map_err(|error| error.to_string())?;
         let mut header = Vec::new();
-        let mut writer = PcapngWriter::new(concat!("vnflab ", env!("CARGO_PKG_VERSION")));
+        let writer = PcapngWriter::new(concat!("vnflab ", env!("CARGO_PKG_VERSION")));
         writer.begin(&mut header);
-        let mut ends = HashMap::new();
-        for (id, name) in wire.names() {
-            if !subject.sent_by.contains(&name) {
-                continue;
-            }
-            let interface = Interface {
-                name: name.clone(),
-                description: Some(format!("{}, lab {}", subject.description, served.lab())),
-                filter: request.filter.clone(),
-                snaplen,
-            };
-            let interface = writer.interface(interface, &mut header);
-            let end = End {
-                name,
-                interface,
-                frames: 0,
-                missed: 0,
-            };
-            ends.insert(id, end);
-        }
-        let capture = Self {
+        let mut capture = Self {
             served,
+            request: request.clone(),
+            filter,
+            snaplen,
             watch,
             inlet,
             writer,
-            ends,
+            watched: subject.ids(&wire),
+            ends: HashMap::new(),
             last: None,
             clock: Clock::read(),
             started_ns: Clock::time_of_day(),
         };
+        capture.name_ends(&subject, &mut header);
+        drop(wire);
         Ok((capture, header))
+    }
+
+    /// Gives each end that is watched an interface; one that was opened anew has one already.
+    fn name_ends(&mut self, subject: &Subject, bytes: &mut Vec<u8>) {
+        for (id, name) in self.watched.iter().zip(&subject.sent_by) {
+            let known = self.ends.iter().find(|(_, end)| end.name == *name);
+            if let Some(known) = known.map(|(known, _)| *known) {
+                if let Some(end) = self.ends.remove(&known) {
+                    self.ends.insert(*id, end);
+                }
+                continue;
+            }
+            let interface = Interface {
+                name: name.clone(),
+                description: Some(format!(
+                    "{}, lab {}",
+                    subject.description,
+                    self.served.lab()
+                )),
+                filter: self.request.filter.clone(),
+                snaplen: self.snaplen,
+            };
+            let end = End {
+                name: name.clone(),
+                interface: self.writer.interface(interface, bytes),
+                frames: 0,
+                missed: 0,
+            };
+            self.ends.insert(*id, end);
+        }
+    }
+
+    /// Looks at the ends that the link or segment has now. Of one that is gone those are left
+    /// that it had.
+    fn follow(&mut self, bytes: &mut Vec<u8>) {
+        let wire = self.served.wire();
+        let Ok(subject) = Subject::find(wire.config(), &self.request.what) else {
+            return;
+        };
+        let ids = subject.ids(&wire);
+        if ids == self.watched {
+            return;
+        }
+        let request = subject.watch_request(self.filter.as_ref(), self.snaplen);
+        if wire.rewatch(self.watch, request).is_ok() {
+            drop(wire);
+            self.watched = ids;
+            // What was copied before is of the ends by their old numbers.
+            while let Ok(Some(chunk)) = self.inlet.next(Duration::ZERO) {
+                self.encode(&chunk, bytes);
+            }
+            self.name_ends(&subject, bytes);
+        }
     }
 
     /// Copies until the client has enough or the wire ends.
@@ -178,6 +238,7 @@ impl<'a> Capture<'a> {
                     break;
                 }
                 self.set_clock();
+                self.follow(&mut bytes);
                 looked = Instant::now();
             }
             match self.inlet.next(LOOK) {
