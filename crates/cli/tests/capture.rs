@@ -12,15 +12,15 @@ use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 use vnflab_impairment::{Impairment, Rule, Settings};
 use vnflab_testkit::{Proof, missing_program};
-use vnflab_wire::control::{Client, Folder};
+use vnflab_wire::control::{Client, Folder, serve};
 use vnflab_wire::{Config, EndConfig, JunctionConfig};
 
 /// Longer than anything here takes.
@@ -67,7 +67,8 @@ fn main() {
 /// from `r1` ARP, which a rule drops, and from `r2` OSPF hellos.
 struct Stage {
     home: TempDir,
-    wire: Child,
+    folder: Folder,
+    wire: Option<JoinHandle<()>>,
     traffic: Option<JoinHandle<()>>,
     is_over: Arc<AtomicBool>,
 }
@@ -79,26 +80,18 @@ impl Stage {
         fs::create_dir(&runtime).unwrap();
         fs::set_permissions(&runtime, fs::Permissions::from_mode(0o700)).unwrap();
         let folder = Folder::new(runtime.join("vnflab/system/ring"));
-        let wire = Command::new(env!("CARGO_BIN_EXE_vnflab"))
-            .args(["wire", "work"])
-            .arg(folder.path())
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let of_wire = folder.clone();
+        let wire = move || serve(&of_wire, || ready.send(()).unwrap()).unwrap();
         let mut stage = Self {
             home,
-            wire,
+            wire: Some(std::thread::spawn(wire)),
+            folder,
             traffic: None,
             is_over: Arc::default(),
         };
-        let began = Instant::now();
-        let mut client = loop {
-            match Client::connect(&folder) {
-                Ok(client) => break client,
-                Err(error) => assert!(began.elapsed() < PATIENCE, "{error}"),
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        };
+        is_ready.recv_timeout(PATIENCE).unwrap();
+        let mut client = Client::connect(&stage.folder).unwrap();
         let (config, sockets) = link();
         client.apply(&config).unwrap();
         let is_over = Arc::clone(&stage.is_over);
@@ -143,8 +136,10 @@ impl Drop for Stage {
         if let Some(traffic) = self.traffic.take() {
             let _ = traffic.join();
         }
-        let _ = self.wire.kill();
-        let _ = self.wire.wait();
+        let stopped = Client::connect(&self.folder).and_then(Client::stop);
+        if let Some(wire) = self.wire.take().filter(|_| stopped.is_ok()) {
+            let _ = wire.join();
+        }
     }
 }
 
