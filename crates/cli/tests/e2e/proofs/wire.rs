@@ -290,11 +290,11 @@ fn captured(ring: &Lab) {
     let path = file.to_str().unwrap();
     let capture = ring.program().run(&[
         "capture",
-        "r1:eth1",
+        "r1:eth1--r2:eth2",
         "--filter",
         "ip proto 89",
         "--count",
-        "6",
+        "8",
         "--duration",
         "60s",
         "-w",
