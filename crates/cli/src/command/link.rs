@@ -13,7 +13,7 @@ use vnflab_engine::workspace::Workspace;
 use vnflab_filter::Filter;
 use vnflab_impairment::Settings;
 use vnflab_model::blueprint::Carrier;
-use vnflab_model::observed::{DomainState, Observed, ObservedWire};
+use vnflab_model::observed::{DomainState, Observed, ObservedDomain, ObservedWire};
 use vnflab_wire::control::change::Change;
 use vnflab_wire::control::{Client, ClientError};
 use vnflab_wire::{Config, JunctionKind, LinkState};
@@ -300,45 +300,73 @@ fn changed(
     change
         .make(&before)
         .map_err(|error| mistake(&error, &before))?;
-    let after = running.client.change(change).map_err(|error| match error {
-        ClientError::Refused(reason) => CommandError::new(ErrorKind::Failed, reason),
-        error => error.into(),
-    })?;
+    let after = running
+        .client
+        .change(change.clone())
+        .map_err(|error| match error {
+            ClientError::Refused(reason) => CommandError::new(ErrorKind::Failed, reason),
+            error => error.into(),
+        })?;
     if carriers == Carriers::Follow {
-        tell_guests(&running, &before, &after, screen)?;
+        tell_guests(&running, &change, &before, &after, screen);
     }
     render::wire::changed(screen, &running.lab, &before, &after)
 }
 
-/// Gives the guests the carriers that follow from a change.
+/// Gives the guests the carriers that follow from a change, at all ends that it concerns.
 fn tell_guests(
     running: &Running,
+    change: &Change,
     before: &Config,
     after: &Config,
     screen: &Screen,
-) -> Result<(), CommandError> {
-    let (was, is) = (running.carriers(before), running.carriers(after));
-    for (end, carrier) in is
-        .iter()
-        .filter(|(end, carrier)| was.get(*end) != Some(carrier))
-    {
+) {
+    let (was, is) = (homes(before), homes(after));
+    // Who cuts a link that was cut in silence wants it to be told now.
+    let asked_for = match change {
+        Change::State { junction, .. } => find(after, junction).ok(),
+        _ => None,
+    };
+    for (end, carrier) in running.carriers(after) {
+        let home = is.get(end);
+        let is_asked_for = home.is_some_and(|(name, _)| asked_for.as_deref() == Some(name));
+        if home == was.get(end) && !is_asked_for {
+            continue;
+        }
         let Some((domain, mac)) = nic_of(&running.world.observed, &running.lab, end) else {
             continue;
         };
+        if domain.carriers.get(mac) == Some(&carrier) {
+            continue;
+        }
         let driver: &dyn Driver = running.workspace.driver();
-        if let Err(error) = driver.set_carrier(&domain, &mac, *carrier) {
+        if let Err(error) = driver.set_carrier(&domain.name, mac, carrier) {
             screen.warn(&format!("{end} keeps its carrier: {error}"));
         }
     }
-    Ok(())
 }
 
-fn nic_of(observed: &Observed, lab: &str, end: &str) -> Option<(String, String)> {
+/// Where each end is, and whether frames pass there.
+fn homes(config: &Config) -> BTreeMap<&str, (&str, LinkState)> {
+    let junctions = config.junctions.iter();
+    let ends = junctions.flat_map(|(name, junction)| {
+        let members = junction.members.iter();
+        members.map(move |end| (end.as_str(), (name.as_str(), junction.state)))
+    });
+    ends.collect()
+}
+
+/// The domain behind an end, and the address of its NIC.
+fn nic_of<'a>(
+    observed: &'a Observed,
+    lab: &str,
+    end: &str,
+) -> Option<(&'a ObservedDomain, &'a str)> {
     let (node, interface) = end.split_once(':')?;
     let domain = observed.domain(lab, node)?;
     let mut nics = domain.record.blueprint.nics.iter();
     let nic = nics.find(|nic| nic.name == interface)?;
-    Some((domain.name.clone(), nic.mac.clone()))
+    Some((domain, &nic.mac))
 }
 
 fn probe(global: &Global, arguments: &LinkProbeArgs, screen: &Screen) -> Result<(), CommandError> {
