@@ -3,6 +3,7 @@
 use crate::cost::Stand;
 use crate::relay::Role;
 use crate::report::{Report, median, quantile};
+use crate::stage::{Nodes, Tunnel};
 use crate::{Effort, Error};
 use vnflab_wire::Config;
 use vnflab_wire::shard::Spin;
@@ -80,12 +81,11 @@ pub(crate) fn latency(effort: Effort, report: &mut Report) -> Result<(), Error> 
 
 /// Frames at even times: the difference between when each came and when it was sent, in
 /// microseconds, by the kernel's stamp of its arrival.
-fn paced(stand: &mut Stand, rate: u64, count: usize) -> Vec<f64> {
+fn paced(nodes: &mut Nodes, rate: u64, count: usize) -> Vec<f64> {
     let mut times = Vec::with_capacity(count);
     let mut frame = [0; 64];
     let begin = Clock::now() + 1_000_000;
     let (mut sent, mut last) = (0, begin);
-    let nodes = &mut stand.nodes;
     while times.len() < count {
         let now = Clock::now();
         if sent < count as u64 && now >= begin + sent * 1_000_000_000 / rate {
@@ -109,6 +109,22 @@ fn paced(stand: &mut Stand, rate: u64, count: usize) -> Vec<f64> {
 }
 
 pub(crate) fn delay(effort: Effort, report: &mut Report) -> Result<(), Error> {
+    // From one node to the other without anything between: what a frame needs for one way. It
+    // needs that once to the wire, whose stamp begins the delay, and once from it.
+    let (a, b) = (Tunnel::new()?, Tunnel::new()?);
+    let straight = |from: Tunnel, to: Tunnel| Tunnel {
+        node: from.node,
+        relay: to.node,
+    };
+    let mut direct = Nodes::new(straight(a, b), straight(b, a))?;
+    for rate in [1000, 20_000] {
+        let mut times = paced(&mut direct, rate, effort.of(rate as usize));
+        report.figure(
+            format!("one way without the wire at {rate}/s, p50"),
+            median(&mut times),
+            "us",
+        );
+    }
     for (name, spin) in [("asleep", Spin::default()), ("awake in time", SPIN)] {
         let mut stand = Stand::new(Role::Wire, |config| {
             config.spin = Spin {
@@ -117,11 +133,11 @@ pub(crate) fn delay(effort: Effort, report: &mut Report) -> Result<(), Error> {
             };
             ask(config, &[("delay", "10ms")]);
         })?;
-        paced(&mut stand, 1000, 100);
+        paced(&mut stand.nodes, 1000, 100);
         for rate in [1000, 20_000] {
             let count = effort.of(2 * rate as usize);
             let cpu = stand.process.cpu_ns();
-            let mut late = paced(&mut stand, rate, count);
+            let mut late = paced(&mut stand.nodes, rate, count);
             let cpu = (stand.process.cpu_ns() - cpu) as f64 / late.len() as f64;
             late.iter_mut().for_each(|time| *time -= 10_000.0);
             let note = format!("{} of {count} came; CPU a frame {cpu:.0} ns", late.len());
