@@ -1,8 +1,9 @@
-//! What runs between the two nodes: the wire, and two relays to measure it by.
+//! What runs between the two nodes: the wire, and three relays to measure it by.
 //!
 //! - `naive`: two threads, each receives a frame and sends it on. So do ubridge and most others.
 //! - `batch`: one thread that waits, receives a batch and sends a batch, each frame as a message
 //!   of its own: what is saved by fewer system calls alone.
+//! - `trains`: the same with trains, and nothing else: the floor of what the wire can be.
 
 use crate::Error;
 use crate::stage::{RELAY_CPU, Tunnel, be_undisturbed};
@@ -19,16 +20,18 @@ pub(crate) const ROLE: &str = "VNFLAB_BENCH_RELAY";
 pub(crate) enum Role {
     Naive,
     Batch,
+    Trains,
     Wire,
 }
 
 impl Role {
-    pub(crate) const ALL: [Self; 3] = [Self::Naive, Self::Batch, Self::Wire];
+    pub(crate) const ALL: [Self; 4] = [Self::Naive, Self::Batch, Self::Trains, Self::Wire];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Naive => "naive",
             Self::Batch => "batch",
+            Self::Trains => "trains",
             Self::Wire => "wire",
         }
     }
@@ -51,7 +54,7 @@ pub(crate) fn run() -> Result<(), Error> {
         let line = line?;
         match role.ok_or("no such relay")? {
             Role::Naive => naive(parse(&line)?)?,
-            Role::Batch => batch(parse(&line)?)?,
+            role @ (Role::Batch | Role::Trains) => batch(parse(&line)?, role)?,
             Role::Wire => {
                 let config: Config = serde_json::from_str(&line)?;
                 let wire = match &mut wire {
@@ -109,12 +112,14 @@ fn naive(tunnels: [Tunnel; 2]) -> Result<(), Error> {
     Ok(())
 }
 
-fn batch(tunnels: [Tunnel; 2]) -> Result<(), Error> {
+fn batch(tunnels: [Tunnel; 2], role: Role) -> Result<(), Error> {
     let mut ports = Vec::new();
     let mut waiter = Waiter::new()?;
     for (key, tunnel) in (0..).zip(tunnels) {
         let mut port = UdpPort::open(tunnel.relay, tunnel.node)?;
-        port.stop_trains();
+        if role == Role::Batch {
+            port.stop_trains();
+        }
         waiter.watch(port.descriptor(), key)?;
         ports.push(Port::Udp(port));
     }
