@@ -116,13 +116,9 @@ pub(crate) fn measure(effort: Effort, report: &mut Report) -> Result<(), Error> 
     for bytes in [64, 1500] {
         let frame = vec![0; bytes];
         let mut rates = vec![Vec::new(); stands.len()];
-        for _ in 0..4 {
+        for _ in 0..effort.of(8) {
             for (stand, rates) in stands.iter_mut().zip(&mut rates) {
-                rates.push(
-                    stand
-                        .flood(&frame, WINDOW, 0.4 * effort.of(4) as f64 / 4.0)
-                        .0,
-                );
+                rates.push(stand.flood(&frame, WINDOW, 0.2).0);
             }
         }
         let base = median(&mut rates[0]);

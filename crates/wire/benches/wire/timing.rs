@@ -152,10 +152,10 @@ pub(crate) fn delay(effort: Effort, report: &mut Report) -> Result<(), Error> {
     let mut plain = Stand::new(Role::Wire, |_| {})?;
     let mut delayed = Stand::new(Role::Wire, |config| ask(config, &[("delay", "10ms")]))?;
     let (mut without, mut with) = (Vec::new(), Vec::new());
-    for _ in 0..4 {
-        let seconds = 0.4 * effort.of(4) as f64 / 4.0;
-        without.push(plain.flood(&[0; 1500], IN_SOCKETS, seconds));
-        with.push(delayed.flood(&[0; 1500], IN_FLIGHT, seconds));
+    // Short turns: the machine changes from one second to the next.
+    for _ in 0..effort.of(12) {
+        without.push(plain.flood(&[0; 1500], IN_SOCKETS, TURN_SECONDS));
+        with.push(delayed.flood(&[0; 1500], IN_FLIGHT, TURN_SECONDS));
     }
     let of = |all: &[(f64, f64)]| median(&mut all.iter().map(|one| one.0).collect::<Vec<_>>());
     let cpu = |all: &[(f64, f64)]| median(&mut all.iter().map(|one| one.1).collect::<Vec<_>>());
@@ -181,6 +181,9 @@ pub(crate) fn delay(effort: Effort, report: &mut Report) -> Result<(), Error> {
     report.beside("CPU a frame through 10 ms", cpu(&with), "ns", cpu(&without));
     Ok(())
 }
+
+/// How long frames flow before it is the turn of the other.
+const TURN_SECONDS: f64 = 0.2;
 
 /// Frames in flight without a delay: sockets have room for them.
 const IN_SOCKETS: usize = 512;
