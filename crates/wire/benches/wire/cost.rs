@@ -61,12 +61,14 @@ impl Stand {
 
     /// As many frames as possible for a while: frames a second, and CPU a frame in nanoseconds.
     pub(crate) fn flood(&mut self, frame: &[u8], window: usize, seconds: f64) -> (f64, f64) {
-        let (begin, cpu) = (Clock::now(), self.process.cpu_ns());
-        let end = begin + (seconds * 1e9) as u64;
-        let (mut in_flight, mut total, mut last) = (0, 0_usize, begin);
+        let mut begin = (Clock::now(), self.process.cpu_ns());
+        let (mut in_flight, mut total, mut last) = (0, 0_usize, begin.0);
+        // A burst of all at once would find no room in the sockets: more and more, before the
+        // time begins to count.
+        let mut allowed = window.min(WINDOW);
         loop {
-            if in_flight < window {
-                in_flight += self.nodes.send(frame, (window - in_flight).min(32));
+            if in_flight < allowed {
+                in_flight += self.nodes.send(frame, (allowed - in_flight).min(32));
             }
             let now = Clock::now();
             match self.nodes.receive(|_, _| {}) {
@@ -76,15 +78,20 @@ impl Stand {
                     total += some;
                     in_flight = in_flight.saturating_sub(some);
                     last = now;
+                    if allowed < window {
+                        allowed = window.min(allowed + some.div_ceil(2));
+                        begin = (now, self.process.cpu_ns());
+                        total = 0;
+                    }
                 }
             }
-            if now > end {
+            if now as f64 > begin.0 as f64 + seconds * 1e9 {
                 break;
             }
         }
-        let seconds = (Clock::now() - begin) as f64 / 1e9;
+        let seconds = (Clock::now() - begin.0) as f64 / 1e9;
+        let cpu = self.process.cpu_ns() - begin.1;
         self.nodes.receive_all(in_flight, 50_000_000);
-        let cpu = self.process.cpu_ns() - cpu;
         (total as f64 / seconds, cpu as f64 / total as f64)
     }
 }

@@ -151,34 +151,29 @@ pub(crate) fn delay(effort: Effort, report: &mut Report) -> Result<(), Error> {
     }
     let mut plain = Stand::new(Role::Wire, |_| {})?;
     let mut delayed = Stand::new(Role::Wire, |config| ask(config, &[("delay", "10ms")]))?;
-    let (mut without, mut with) = (Vec::new(), Vec::new());
-    // Short turns: the machine changes from one second to the next.
-    for _ in 0..effort.of(12) {
-        without.push(plain.flood(&[0; 1500], IN_SOCKETS, TURN_SECONDS));
-        with.push(delayed.flood(&[0; 1500], IN_FLIGHT, TURN_SECONDS));
+    for (bytes, in_flight) in IN_FLIGHT {
+        let frame = vec![0; bytes];
+        let (mut without, mut with) = (Vec::new(), Vec::new());
+        // Short turns: the machine changes from one second to the next.
+        for _ in 0..effort.of(8) {
+            without.push(plain.flood(&frame, IN_SOCKETS, TURN_SECONDS));
+            with.push(delayed.flood(&frame, in_flight, TURN_SECONDS));
+        }
+        let rate =
+            |all: &[(f64, f64)]| median(&mut all.iter().map(|one| one.0).collect::<Vec<_>>());
+        let cpu = |all: &[(f64, f64)]| median(&mut all.iter().map(|one| one.1).collect::<Vec<_>>());
+        let (base_rate, base_cpu) = (rate(&without), cpu(&without));
+        for (all, name) in [(&without, "without a delay"), (&with, "through 10 ms")] {
+            let what = format!("of {bytes} B {name}");
+            report.beside(
+                format!("frames {what} a second"),
+                rate(all),
+                "/s",
+                base_rate,
+            );
+            report.beside(format!("CPU a frame {what}"), cpu(all), "ns", base_cpu);
+        }
     }
-    let of = |all: &[(f64, f64)]| median(&mut all.iter().map(|one| one.0).collect::<Vec<_>>());
-    let cpu = |all: &[(f64, f64)]| median(&mut all.iter().map(|one| one.1).collect::<Vec<_>>());
-    let base = of(&without);
-    report.beside(
-        "frames of 1500 B a second without a delay",
-        base,
-        "/s",
-        base,
-    );
-    report.beside(
-        "frames of 1500 B a second through 10 ms",
-        of(&with),
-        "/s",
-        base,
-    );
-    report.beside(
-        "CPU a frame without a delay",
-        cpu(&without),
-        "ns",
-        cpu(&without),
-    );
-    report.beside("CPU a frame through 10 ms", cpu(&with), "ns", cpu(&without));
     Ok(())
 }
 
@@ -188,8 +183,9 @@ const TURN_SECONDS: f64 = 0.2;
 /// Frames in flight without a delay: sockets have room for them.
 const IN_SOCKETS: usize = 512;
 
-/// Frames in flight through a delay: 800,000 a second, more than any tester can send.
-const IN_FLIGHT: usize = 8000;
+/// Lengths of frames, and how many of them are in flight through a delay: those for which the
+/// sockets have room when all come at once. Through 10 ms that is a hundred times as many a second.
+const IN_FLIGHT: [(usize, usize); 2] = [(64, 8000), (1500, 3500)];
 
 pub(crate) fn rate(effort: Effort, report: &mut Report) -> Result<(), Error> {
     for (rate, bits, bytes) in [
