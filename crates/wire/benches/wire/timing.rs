@@ -166,7 +166,7 @@ pub(crate) fn delay(effort: Effort, report: &mut Report) -> Result<(), Error> {
         for (all, name) in [(&without, "without a delay"), (&with, "through 10 ms")] {
             let what = format!("of {bytes} B {name}");
             report.beside(
-                format!("frames {what} a second"),
+                format!("frames a second {what}"),
                 rate(all),
                 "/s",
                 base_rate,

@@ -108,6 +108,7 @@ impl UdpPort {
     ) -> SendReport {
         let mut report = SendReport::default();
         let mut settled = 0;
+        let mut was_told = false;
         loop {
             let result = messages.send(
                 self.socket.as_raw_fd(),
@@ -133,7 +134,14 @@ impl UdpPort {
                         self.trains = Trains::Off;
                         continue;
                     }
-                    report.fail(SendFault::of(&error), run.frames as u64);
+                    let fault = SendFault::of(&error);
+                    if fault == SendFault::Refused && !was_told {
+                        // What was refused was sent before; this was not tried yet.
+                        report.fail(fault, 1);
+                        was_told = true;
+                        continue;
+                    }
+                    report.fail(fault, run.frames as u64);
                     settled += 1;
                 }
             }
