@@ -122,9 +122,9 @@ impl Served {
     }
 
     fn welcome(&self, mut stream: UnixStream) {
-        let before = self.connections.fetch_add(1, Ordering::Relaxed);
+        let place = ConnectionPlace::take(&self.connections);
         // A client that breaks off needs no answer.
-        let _ = if before >= CONNECTION_LIMIT {
+        let _ = if place.number >= CONNECTION_LIMIT {
             answer(
                 &mut stream,
                 &Reply::<()>::Error("too many connections; try again".to_owned()),
@@ -132,7 +132,6 @@ impl Served {
         } else {
             self.talk(stream)
         };
-        self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn talk(&self, mut stream: UnixStream) -> io::Result<()> {
@@ -280,6 +279,27 @@ impl Served {
     /// Whether the wire is being stopped.
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::Relaxed)
+    }
+}
+
+/// One of the connections that are served, until it is dropped: by a panic, too.
+struct ConnectionPlace<'a> {
+    connections: &'a AtomicUsize,
+    number: usize,
+}
+
+impl<'a> ConnectionPlace<'a> {
+    fn take(connections: &'a AtomicUsize) -> Self {
+        Self {
+            connections,
+            number: connections.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for ConnectionPlace<'_> {
+    fn drop(&mut self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
