@@ -762,10 +762,19 @@ fn nothing_is_left(ring: &Lab) {
     let is_wires = |trace: &&String| trace.contains("of the wire") || trace.starts_with("folder");
     let wire = traces.iter().filter(is_wires).count();
     assert_eq!(wire, 3, "a folder and two processes: {traces:?}");
+    let links = ring.links();
+    let ends = links
+        .iter()
+        .flat_map(|link| link["ends"].as_array().unwrap());
+    let sockets: BTreeSet<&str> = ends.filter_map(|end| end["remote"].as_str()).collect();
+    let bound = || -> Vec<String> {
+        let bound = witness::bound_udp().into_iter();
+        bound
+            .filter(|socket| sockets.contains(socket.as_str()))
+            .collect()
+    };
+    assert_eq!((sockets.len(), bound().len()), (8, 8), "{sockets:?}");
     ring.down_without_a_trace();
-    // The ports of all ends are free again.
-    let bound = witness::bound_udp();
-    let of_wires = bound.iter().filter(|socket| socket.contains(":2000"));
-    assert_eq!(of_wires.collect::<Vec<_>>(), Vec::<&String>::new());
+    assert_eq!(bound(), Vec::<String>::new());
     link(ring, &["show", "r1:eth1"]).expect_code(5);
 }
