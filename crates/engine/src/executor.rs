@@ -27,9 +27,11 @@ use vnflab_model::plan::{Plan, Step, StepId};
 /// Steps done at the same time.
 ///
 /// Starting a VM is mostly waiting for libvirt and QEMU, so there are more than a small host has
-/// CPUs. libvirt serves at most five requests of a connection at a time (`max_client_requests` in
-/// its daemon's configuration) and lets all further ones wait, keep-alive answers too.
-pub const MAX_WORKERS: usize = 5;
+/// CPUs. libvirt takes at most five requests of a connection at a time (`max_client_requests` in its
+/// daemon's configuration), the one that it is about to read included, and stops reading beyond
+/// that. A daemon of version 9.0 was seen never to answer two requests again after that, all its
+/// workers idle; with four under way it never has to stop.
+pub const MAX_WORKERS: usize = 4;
 
 /// What does a step.
 pub trait Perform: Sync {
