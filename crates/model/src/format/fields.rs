@@ -549,7 +549,8 @@ pub(crate) fn shown(text: &str) -> String {
     }
 }
 
-fn printable(text: &str) -> String {
+/// A text without control characters; it may repeat what the user wrote.
+pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|letter| {
             if letter.is_control() {

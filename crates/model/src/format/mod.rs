@@ -18,7 +18,7 @@ use crate::span::{SourceId, Sources, Span};
 use crate::spec::LabSpec;
 use std::collections::BTreeSet;
 
-pub(crate) use fields::shown;
+pub(crate) use fields::{printable, shown};
 
 /// What was found where the user pointed.
 #[derive(Debug, Clone, Default)]

@@ -2,7 +2,7 @@
 
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
-use crate::format::shown;
+use crate::format::{printable, shown};
 use crate::lab::{Asked, NamedFile};
 use crate::span::{Span, Spanned};
 use crate::spec::{AskedSpec, ChangeSpec, LabSpec, MarkovSpec, SettingsSpec, Then};
@@ -225,7 +225,7 @@ impl<'a> Resolver<'a> {
                     .map(|(name, _)| name.span),
                 _ => None,
             };
-            let text = shown_line(&problem.to_string());
+            let text = printable(&problem.to_string());
             found.push(
                 Diagnostic::error(code::INVALID_STATES, "the states cannot follow each other")
                     .at(place.unwrap_or(spec.span), text)
@@ -300,7 +300,7 @@ impl<'a> Resolver<'a> {
             let Some(span) = self.places.get(problem.key).copied().or(place) else {
                 continue;
             };
-            let text = shown_line(&problem.text);
+            let text = printable(&problem.text);
             found.push(match problem.severity {
                 Severity::NoEffect => {
                     Diagnostic::warning(code::IGNORED, format!("`{}` has no effect", problem.key))
@@ -316,17 +316,4 @@ impl<'a> Resolver<'a> {
             });
         }
     }
-}
-
-/// A text without control characters; it may repeat what the user wrote.
-fn shown_line(text: &str) -> String {
-    text.chars()
-        .map(|letter| {
-            if letter.is_control() {
-                '\u{fffd}'
-            } else {
-                letter
-            }
-        })
-        .collect()
 }

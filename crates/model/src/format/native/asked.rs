@@ -5,7 +5,7 @@ use super::setting_keys;
 use crate::blueprint::JunctionState;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::format::fields::{Fields, shown, wrong_type};
+use crate::format::fields::{Fields, printable, shown, wrong_type};
 use crate::format::key::Key;
 use crate::span::Spanned;
 use crate::spec::{AskedSpec, ChangeSpec, MarkovSpec, RuleSpec, SettingsSpec, Then};
@@ -130,21 +130,8 @@ fn invalid_setting(error: &SettingError, node: &Node) -> Diagnostic {
         code::INVALID_SETTING,
         format!("`{name}` cannot be `{}`", shown(written)),
     )
-    .at(node.span, shown_line(&label))
-    .help(shown_line(&help))
-}
-
-/// A text without control characters; it may repeat what the user wrote.
-fn shown_line(text: &str) -> String {
-    text.chars()
-        .map(|letter| {
-            if letter.is_control() {
-                '\u{fffd}'
-            } else {
-                letter
-            }
-        })
-        .collect()
+    .at(node.span, printable(&label))
+    .help(printable(&help))
 }
 
 fn rule(node: &Node, found: &mut Diagnostics) -> Option<RuleSpec> {
@@ -179,7 +166,7 @@ fn rule(node: &Node, found: &mut Diagnostics) -> Option<RuleSpec> {
             code::INVALID_FILTER,
             format!("`{}` is not a filter", shown(&scalar.text)),
         )
-        .at(expression.part(place.start, place.end), shown_line(&label));
+        .at(expression.part(place.start, place.end), printable(&label));
         found.push(match error.suggestion() {
             Some(suggestion) => diagnostic.help(format!("did you mean `{suggestion}`?")),
             None => diagnostic
@@ -274,7 +261,7 @@ fn change(node: &Node, found: &mut Diagnostics) -> Option<ChangeSpec> {
 fn invalid(written: &str, span: crate::span::Span, error: &dyn Display) -> Diagnostic {
     let message = format!("`{}` is not understood", shown(written));
     Diagnostic::error(code::INVALID_SETTING, message)
-        .at(span, shown_line(&error.to_string()))
+        .at(span, printable(&error.to_string()))
         .help("write a time such as `at 10s`")
 }
 
@@ -296,7 +283,7 @@ fn parse<T: FromStr<Err: Display>>(
                     code::INVALID_SETTING,
                     format!("`{}` is not understood", shown(&scalar.text)),
                 )
-                .at(node.span, shown_line(&error.to_string()))
+                .at(node.span, printable(&error.to_string()))
                 .help(expected),
             );
             None
