@@ -20,6 +20,7 @@ mod links;
 mod plan;
 mod power;
 mod ps;
+mod settle;
 mod ssh;
 mod up;
 mod wait;

@@ -1,6 +1,7 @@
 //! `vnflab up`: makes a lab run as its file says.
 
 use super::carry_out::{CarriedOut, Job, carry_out};
+use super::settle::settle;
 use super::{lab, wait};
 use crate::cli::{Global, UpArgs};
 use crate::context;
@@ -32,6 +33,9 @@ pub(super) fn run(
     };
     let mut run = carry_out(&workspace, job, &interrupt, screen)?;
     forget_new_disks(&run);
+    if run.is_complete() {
+        settle(&workspace, blueprint, nodes, &run.plan, &interrupt)?;
+    }
     if arguments.wait && run.is_complete() {
         let selected = |name: &String| nodes.is_none_or(|nodes| nodes.contains(name));
         let awaited = blueprint.nodes.iter().filter(|node| selected(&node.node));

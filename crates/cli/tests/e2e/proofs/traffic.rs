@@ -4,6 +4,7 @@ use crate::harness::guest;
 use crate::harness::lab::Lab;
 use crate::harness::wait::{PATIENCE, until};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Pings that go on, five a second, until they are stopped.
 pub(super) struct Pings<'a> {
@@ -53,22 +54,37 @@ impl<'a> Pings<'a> {
         });
     }
 
-    /// Stops them, and tells what became of them.
+    /// Stops them, and tells what became of them. The last few may still have been under way: they
+    /// count as sent only where a later one was answered.
     pub(super) fn stop(self) -> Answers {
         let script = "kill -INT $(cat /tmp/pings.pid); \
              until grep -q 'packets transmitted' /tmp/pings; do usleep 50000; done; \
-             grep 'packets transmitted' /tmp/pings; rm /tmp/pings /tmp/pings.pid";
+             cat /tmp/pings; rm /tmp/pings /tmp/pings.pid";
         let text = guest::ask(self.lab, self.node, script);
+        // `64 bytes from 10.128.0.2: icmp_seq=41 ttl=64 time=1.9 ms`
+        let numbers: BTreeSet<u64> = text.lines().filter_map(sequence_number).collect();
         // `41 packets transmitted, 41 received, 0% packet loss, time 8134ms`
-        let mut numbers = text.split(',').map(|part| {
-            let word = part.split_whitespace().next();
-            word.and_then(|word| word.parse().ok())
-        });
-        match (numbers.next().flatten(), numbers.next().flatten()) {
-            (Some(sent), Some(answered)) => Answers { sent, answered },
-            _ => panic!("no summary of pings: {text}"),
+        let summary = text.lines().find(|line| line.contains("transmitted"));
+        let first_word = summary.and_then(|line| line.split_whitespace().next());
+        let sent: u64 = first_word
+            .and_then(|word| word.parse().ok())
+            .unwrap_or_else(|| panic!("no summary of pings: {text}"));
+        let last = numbers.last().copied().unwrap_or(0);
+        let under_way = (sent - last).min(UNDER_WAY);
+        Answers {
+            sent: sent - under_way,
+            answered: numbers.len() as u64,
         }
     }
+}
+
+/// How many pings can be under way at one time: those of half a second.
+const UNDER_WAY: u64 = 3;
+
+/// The number of the ping that a line answers.
+fn sequence_number(line: &str) -> Option<u64> {
+    let (_, rest) = line.split_once("icmp_seq=")?;
+    rest.split(' ').next()?.parse().ok()
 }
 
 /// Bits of TCP's payload a second that arrive from one guest at another, measured by `iperf3`
