@@ -77,7 +77,7 @@ pub(crate) enum Command {
     // The hidden aliases of verbs are what containerlab calls them.
     #[command(alias = "deploy")]
     Up(UpArgs),
-    /// Remove a lab: its VMs, networks and disks
+    /// Remove a lab: its VMs, wire and networks; the disks are kept for the next `up`
     #[command(alias = "destroy")]
     Down(DownArgs),
     /// Start nodes that exist
@@ -197,8 +197,12 @@ pub(crate) struct DownArgs {
     /// The lab's name, also where a file or folder is called the same
     #[arg(long = "lab", id = "name", value_name = "NAME", add = ArgValueCompleter::new(complete::labs))]
     pub(crate) name: Option<String>,
-    /// Keep the nodes' disks; the next `up` boots from them again
-    #[arg(long)]
+    /// Delete the nodes' disks too, with everything that was saved on them
+    // The hidden alias is what containerlab calls it.
+    #[arg(long, alias = "cleanup")]
+    pub(crate) purge: bool,
+    /// Keep the nodes' disks, as it is done anyhow
+    #[arg(long, hide = true, conflicts_with = "purge")]
     pub(crate) keep_disks: bool,
     /// Most steps at one time
     #[arg(long, value_name = "N")]

@@ -202,6 +202,11 @@ impl VolumeName {
         }
     }
 
+    /// Whether a guest writes to it, so that it cannot be made again.
+    pub fn is_disk(&self) -> bool {
+        self.extension == "qcow2"
+    }
+
     /// Takes a name apart; `None` for a name that is not of our form.
     pub fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split('.').collect();

@@ -101,7 +101,7 @@ fn up(ring: &Ring) -> Command {
 
 fn down() -> Command {
     let mut command = vnflab();
-    command.args(["down", "--lab", ring::LAB]);
+    command.args(["down", "--purge", "--lab", ring::LAB]);
     command
 }
 

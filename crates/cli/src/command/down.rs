@@ -1,4 +1,7 @@
 //! `vnflab down`: removes a lab, be its file still there or not.
+//!
+//! The nodes' disks stay unless they are purged: what was configured and saved in a guest is the
+//! user's work, and the next `up` boots from it again.
 
 use super::carry_out::{Job, carry_out};
 use crate::cli::{DownArgs, Global};
@@ -33,9 +36,9 @@ pub(super) fn run(
         },
         (None, None) => lab_of(&workspace, observed, Path::new("."), screen)?,
     };
-    let disks = match arguments.keep_disks {
-        true => Disks::Keep,
-        false => Disks::Delete,
+    let disks = match arguments.purge {
+        true => Disks::Delete,
+        false => Disks::Keep,
     };
     let job = Job {
         lab: &lab,
@@ -47,7 +50,18 @@ pub(super) fn run(
     if run.is_complete() && disks == Disks::Delete {
         forget_hosts(&lab);
     }
-    render::run::report(screen, "down", &[run])
+    render::run::report(screen, "down", &[run])?;
+    if disks == Disks::Keep {
+        render::run::kept_disks(screen, &lab, &kept_disks(observed, &lab));
+    }
+    Ok(())
+}
+
+/// The sizes in bytes of the disks that stay.
+fn kept_disks(observed: &Observed, lab: &str) -> Vec<u64> {
+    let disks = observed.volumes.iter();
+    let disks = disks.filter(|volume| volume.name.lab == lab && volume.name.is_disk());
+    disks.map(|volume| volume.allocation_bytes).collect()
 }
 
 /// The lab that an argument names, where nothing on disk is called so and the lab was not made

@@ -39,6 +39,22 @@ pub(crate) fn report_up(screen: &Screen, run: &CarriedOut) -> Result<(), Command
     Ok(())
 }
 
+/// After `down`: says which disks are left, by their sizes in bytes, and how they go too.
+pub(crate) fn kept_disks(screen: &Screen, lab: &str, sizes: &[u64]) {
+    if sizes.is_empty() {
+        return;
+    }
+    let disks = counted(sizes.len(), "disk");
+    let mib = sizes.iter().sum::<u64>().div_ceil(1024 * 1024);
+    let (stay, them) = match sizes.len() {
+        1 => ("stays", "it"),
+        _ => ("stay", "them"),
+    };
+    screen.say(&format!(
+        "{disks} of `{lab}` ({mib} MiB) {stay} for the next `up`; `vnflab down --purge --lab {lab}` deletes {them}."
+    ));
+}
+
 /// The nodes that were waited for in vain, with the reason and their last lines.
 fn awaited_in_vain(run: &CarriedOut) -> impl Iterator<Item = (&str, &Reason, &[String])> {
     run.ready

@@ -14,7 +14,7 @@ pub enum Disks {
     Keep,
 }
 
-/// What has to be done so that nothing of the lab is left.
+/// What has to be done so that nothing of the lab is left but, where they are kept, its disks.
 ///
 /// It follows from what was observed alone, so a lab goes down completely even when its file
 /// was edited or lost in the meantime.
@@ -77,7 +77,7 @@ pub fn plan_down(lab: &str, observed: &Observed, disks: Disks) -> Plan {
         .filter(|volume| volume.name.lab == lab)
     {
         // Media are made again at every start; only disks are worth keeping.
-        if disks == Disks::Keep && volume.name.extension != "iso" {
+        if disks == Disks::Keep && volume.name.is_disk() {
             continue;
         }
         let after: Vec<StepId> = undefined

@@ -132,7 +132,9 @@ fn take_leftovers_down() {
         .filter_map(|node| node["lab"].as_str())
         .collect();
     for lab in labs.into_iter().filter(|lab| is_leftover(lab)) {
-        Program::new().run(&["down", "--lab", lab]).expect_success();
+        Program::new()
+            .run(&["down", "--purge", "--lab", lab])
+            .expect_success();
     }
     // What is left are VMs of an ordinary user, whose libvirt nobody can ask any more.
     for (pid, domain) in witness::qemu_processes("t") {

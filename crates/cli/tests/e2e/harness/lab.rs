@@ -175,7 +175,7 @@ impl Lab {
     /// Takes it down by its name, be its file still there or not, and looks that nothing is left.
     #[track_caller]
     pub(crate) fn down_without_a_trace(&self) {
-        let down = self.program.run(&["down", "--lab", &self.name]);
+        let down = self.program.run(&["down", "--purge", "--lab", &self.name]);
         down.expect_success();
         until("nothing is left", super::wait::PATIENCE, || {
             let traces = witness::traces_of(&self.name);
@@ -189,7 +189,7 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        let down = self.program.run(&["down", "--lab", &self.name]);
+        let down = self.program.run(&["down", "--purge", "--lab", &self.name]);
         // Where the proof has taken it down already there is no lab of that name.
         if !matches!(down.code, Some(0 | NOT_FOUND)) {
             eprintln!("`{}` could not be taken down:\n{}", self.name, down.told());

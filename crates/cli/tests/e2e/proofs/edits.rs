@@ -39,10 +39,7 @@ pub(super) fn trials(pair: &Arc<Stage<Lab>>) -> Vec<Trial> {
             "lab_of_the_same_name_from_another_file_is_refused",
             other_file_is_refused,
         ),
-        pair.trial(
-            "disks_are_kept_when_asked_for_and_used_again",
-            disks_are_kept,
-        ),
+        pair.trial("disks_are_kept_and_used_again", disks_are_kept),
     ]
 }
 
@@ -192,7 +189,8 @@ fn other_file_is_refused(lab: &Lab) {
 
 fn disks_are_kept(lab: &Lab) {
     given(lab, EDITED);
-    lab.run("down", &["--keep-disks"]).expect_success();
+    let down = lab.run("down", &[]).expect_success();
+    down.expect_said("2 disks").expect_said("--purge");
     let disk = |node| format!("volume vnflab1.{}.{node}.disk.qcow2", lab.name());
     let disks = BTreeSet::from([disk("r1"), disk("r2")]);
     assert_eq!(witness::traces_of(lab.name()), disks);

@@ -65,7 +65,7 @@ fn survives_kills() {
             assert!(lab.plan().is_empty(), "{told}");
             assert_eq!(lab.processes().len(), 4, "{told}");
         }
-        let down = Program::new().run(&["down", "--lab", lab.name()]);
+        let down = Program::new().run(&["down", "--purge", "--lab", lab.name()]);
         // Where it was killed at once there is no lab of that name.
         assert!(matches!(down.code, Some(0 | 5)), "{told}\n{}", down.told());
         until(&told, PATIENCE, || {

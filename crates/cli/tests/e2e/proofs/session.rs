@@ -192,7 +192,7 @@ fn is_the_users_own(user: &OfUser) {
 
 fn goes_down(user: &OfUser) {
     let lab = &user.lab;
-    lab.run("down", &[]).expect_success();
+    lab.run("down", &["--purge"]).expect_success();
     assert!(lab.processes().is_empty());
     assert_eq!(virsh(lab, &["list", "--all", "--name"]).trim(), "");
     assert_eq!(virsh(lab, &["vol-list", "vnflab"]).trim(), "");
