@@ -1,4 +1,4 @@
-//! Day-0 disks made in memory: ISO 9660 images and NoCloud contents.
+//! Day-0 disks made in memory: ISO 9660 images, FAT disks, archives and NoCloud contents.
 //!
 //! Many network systems read their first configuration from a disk that is attached at first
 //! boot: IOS-XE looks for `iosxe_config.txt` on a CD-ROM, cloud-init for `user-data` and
@@ -6,6 +6,8 @@
 //! disk.
 //!
 //! - [`iso9660`] lays files out as an ISO 9660 image, with or without Rock Ridge and Joliet.
+//! - [`fat`] lays them out as a FAT disk or USB stick, with or without a partition.
+//! - [`archive`] packs them into a tar.gz, for guests that unpack one from such a disk.
 //! - [`nocloud`] names the files of cloud-init's NoCloud source and puts them on such an image.
 //!
 //! ```
@@ -26,6 +28,8 @@
 //! writes the host's files. Invariant: every function here is pure. The same input gives the same
 //! bytes, on every host and at any time, so a medium may be compared with the one made before.
 
+pub mod archive;
+pub mod fat;
 pub mod iso9660;
 pub mod nocloud;
 

@@ -1,4 +1,5 @@
-//! Images are compared with those of `genisoimage`, by the eyes of `isoinfo` and `xorriso`.
+//! ISO images are compared with those of `genisoimage`, by the eyes of `isoinfo` and `xorriso`;
+//! FAT disks are read by mtools, archives by `tar`.
 //!
 //! A test whose tools are not installed says so and is ignored.
 
@@ -14,8 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
-use vnflab_media::MediaFile;
+use vnflab_media::fat::{FatRequest, Partitioning};
 use vnflab_media::iso9660::{IsoRequest, NameRules, build};
+use vnflab_media::{MediaFile, archive, fat};
 use vnflab_testkit::{Proof, missing_program};
 
 fn main() {
@@ -50,6 +52,16 @@ fn main() {
             name: "xorriso_reads_an_image_without_complaint",
             unmet: missing_program(&["xorriso"]),
             test: xorriso_reads_an_image_without_complaint,
+        },
+        Proof {
+            name: "mtools_reads_every_file_of_a_fat_disk",
+            unmet: missing_program(&["mtype", "mdir", "minfo"]),
+            test: mtools_reads_every_file_of_a_fat_disk,
+        },
+        Proof {
+            name: "tar_unpacks_an_archive_from_a_fat_disk",
+            unmet: missing_program(&["mtype", "tar"]),
+            test: tar_unpacks_an_archive_from_a_fat_disk,
         },
     ]);
 }
@@ -171,6 +183,90 @@ fn xorriso_reads_an_image_without_complaint() {
         assert_eq!(fs::read_to_string(&extracted).unwrap(), "hostname csr1\n");
         fs::remove_file(&extracted).unwrap();
     }
+}
+
+fn mtools_reads_every_file_of_a_fat_disk() {
+    const MIB: u64 = 1024 * 1024;
+    let files = [
+        text("ios_config.txt", "hostname r1\n"),
+        text("EMPTY.TXT", ""),
+        text("a long name with spaces.cfg", &"x".repeat(100_000)),
+        text("openstack/latest/user_data", "#cloud-config\n"),
+    ];
+    let scratch = TempDir::new().unwrap();
+    let cases = [
+        (MIB, Partitioning::None, ""),
+        (2 * MIB, Partitioning::Mbr, "@@1M"),
+        (8 * MIB, Partitioning::None, ""),
+        (32 * MIB, Partitioning::Mbr, "@@1M"),
+    ];
+    for (size_bytes, partitioning, offset) in cases {
+        let request = FatRequest {
+            volume_label: "vmm-data",
+            files: &files,
+            size_bytes,
+            partitioning,
+        };
+        let image = fat::build(&request).unwrap();
+        assert_eq!(image.len() as u64, size_bytes);
+        let path = scratch.path().join("disk.img");
+        fs::write(&path, &image).unwrap();
+        let volume = format!("{}{offset}", path.display());
+        let listing = run(Command::new("mdir").args(["-i", &volume, "-/", "::"]));
+        let listing = String::from_utf8(listing).unwrap();
+        assert!(
+            listing.contains("Volume in drive : is vmm-data"),
+            "{listing}"
+        );
+        assert!(listing.contains("1980-01-01"), "{listing}");
+        for file in &files {
+            let read =
+                run(Command::new("mtype").args(["-i", &volume, &format!("::{}", file.path)]));
+            assert!(read == file.content, "{} on {size_bytes} bytes", file.path);
+        }
+        let geometry = run(Command::new("minfo").args(["-i", &volume, "::"]));
+        let geometry = String::from_utf8(geometry).unwrap();
+        let hidden = if offset.is_empty() { 0 } else { 2048 };
+        assert!(
+            geometry.contains(&format!("hidden sectors: {hidden}")),
+            "{geometry}"
+        );
+    }
+}
+
+fn tar_unpacks_an_archive_from_a_fat_disk() {
+    let scratch = TempDir::new().unwrap();
+    let packed = archive::tar_gz(&[text("config/juniper.conf", "system { }\n")]).unwrap();
+    let request = FatRequest {
+        volume_label: "vmm-data",
+        files: &[MediaFile::new("vmm-config.tgz", packed)],
+        size_bytes: fat::MIN_SIZE_BYTES,
+        partitioning: Partitioning::None,
+    };
+    let disk = scratch.path().join("disk.img");
+    fs::write(&disk, fat::build(&request).unwrap()).unwrap();
+    let read = run(Command::new("mtype")
+        .arg("-i")
+        .arg(&disk)
+        .arg("::vmm-config.tgz"));
+    let archive = scratch.path().join("vmm-config.tgz");
+    fs::write(&archive, read).unwrap();
+    let listing = run(Command::new("tar")
+        .arg("-tzvf")
+        .arg(&archive)
+        .arg("--numeric-owner"));
+    let listing = String::from_utf8(listing).unwrap();
+    let columns: Vec<Vec<&str>> = listing
+        .lines()
+        .map(|l| l.split_whitespace().collect())
+        .collect();
+    assert_eq!(columns[0][..3], ["drwxr-xr-x", "0/0", "0"], "{listing}");
+    assert_eq!(columns[1][..3], ["-rw-r--r--", "0/0", "11"], "{listing}");
+    let read = run(Command::new("tar")
+        .arg("-xzOf")
+        .arg(&archive)
+        .arg("config/juniper.conf"));
+    assert_eq!(read, b"system { }\n");
 }
 
 /// Both images must have one label, one listing (kinds, modes, sizes, names) and one content.
