@@ -389,7 +389,7 @@ fn completions_call_the_program_back() {
         let names = text.lines().filter_map(|line| line.split('\t').next());
         names.map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(complete(&["kinds", "v"]), ["vyos"]);
+    assert_eq!(complete(&["kinds", "vy"]), ["vyos"]);
     assert_eq!(complete(&["up", "--stand-in", ""]), ["frr"]);
     assert_eq!(complete(&["explain", "D0"]).len(), 9);
     assert_eq!(complete(&["res"]), ["restart"]);

@@ -11,13 +11,100 @@ const PARENT_LIMIT: usize = 8;
 
 /// The kinds that come with the program, one file each.
 const EMBEDDED: &[(&str, &str)] = &[
+    ("alpine.yaml", include_str!("../../../../kinds/alpine.yaml")),
+    ("aoscx.yaml", include_str!("../../../../kinds/aoscx.yaml")),
+    ("asav.yaml", include_str!("../../../../kinds/asav.yaml")),
+    (
+        "base-bsd.yaml",
+        include_str!("../../../../kinds/base-bsd.yaml"),
+    ),
+    (
+        "base-ios.yaml",
+        include_str!("../../../../kinds/base-ios.yaml"),
+    ),
+    (
+        "base-iosxe.yaml",
+        include_str!("../../../../kinds/base-iosxe.yaml"),
+    ),
+    (
+        "base-iosxr.yaml",
+        include_str!("../../../../kinds/base-iosxr.yaml"),
+    ),
+    (
+        "base-junos.yaml",
+        include_str!("../../../../kinds/base-junos.yaml"),
+    ),
+    (
+        "base-linux.yaml",
+        include_str!("../../../../kinds/base-linux.yaml"),
+    ),
+    (
+        "base-vjunos.yaml",
+        include_str!("../../../../kinds/base-vjunos.yaml"),
+    ),
     ("base.yaml", include_str!("../../../../kinds/base.yaml")),
+    ("c8000v.yaml", include_str!("../../../../kinds/c8000v.yaml")),
+    ("cat9kv.yaml", include_str!("../../../../kinds/cat9kv.yaml")),
     ("centos.yaml", include_str!("../../../../kinds/centos.yaml")),
+    ("chr.yaml", include_str!("../../../../kinds/chr.yaml")),
+    (
+        "cumulus.yaml",
+        include_str!("../../../../kinds/cumulus.yaml"),
+    ),
+    ("debian.yaml", include_str!("../../../../kinds/debian.yaml")),
     ("eos.yaml", include_str!("../../../../kinds/eos.yaml")),
+    ("fedora.yaml", include_str!("../../../../kinds/fedora.yaml")),
+    (
+        "fortigate.yaml",
+        include_str!("../../../../kinds/fortigate.yaml"),
+    ),
+    (
+        "freebsd.yaml",
+        include_str!("../../../../kinds/freebsd.yaml"),
+    ),
     ("frr.yaml", include_str!("../../../../kinds/frr.yaml")),
+    ("ftdv.yaml", include_str!("../../../../kinds/ftdv.yaml")),
     ("ios.yaml", include_str!("../../../../kinds/ios.yaml")),
+    ("iosv.yaml", include_str!("../../../../kinds/iosv.yaml")),
+    ("iosvl2.yaml", include_str!("../../../../kinds/iosvl2.yaml")),
     ("linux.yaml", include_str!("../../../../kinds/linux.yaml")),
+    ("nxos.yaml", include_str!("../../../../kinds/nxos.yaml")),
+    (
+        "openbsd.yaml",
+        include_str!("../../../../kinds/openbsd.yaml"),
+    ),
+    (
+        "openwrt.yaml",
+        include_str!("../../../../kinds/openwrt.yaml"),
+    ),
+    ("os10.yaml", include_str!("../../../../kinds/os10.yaml")),
+    ("ovs.yaml", include_str!("../../../../kinds/ovs.yaml")),
+    ("panos.yaml", include_str!("../../../../kinds/panos.yaml")),
+    ("sonic.yaml", include_str!("../../../../kinds/sonic.yaml")),
+    ("sros.yaml", include_str!("../../../../kinds/sros.yaml")),
+    ("ubuntu.yaml", include_str!("../../../../kinds/ubuntu.yaml")),
+    (
+        "vjunos-evolved.yaml",
+        include_str!("../../../../kinds/vjunos-evolved.yaml"),
+    ),
+    (
+        "vjunos-router.yaml",
+        include_str!("../../../../kinds/vjunos-router.yaml"),
+    ),
+    (
+        "vjunos-switch.yaml",
+        include_str!("../../../../kinds/vjunos-switch.yaml"),
+    ),
+    ("vmx.yaml", include_str!("../../../../kinds/vmx.yaml")),
+    ("vqfx.yaml", include_str!("../../../../kinds/vqfx.yaml")),
+    ("vsrx.yaml", include_str!("../../../../kinds/vsrx.yaml")),
     ("vyos.yaml", include_str!("../../../../kinds/vyos.yaml")),
+    (
+        "windows.yaml",
+        include_str!("../../../../kinds/windows.yaml"),
+    ),
+    ("xrv.yaml", include_str!("../../../../kinds/xrv.yaml")),
+    ("xrv9k.yaml", include_str!("../../../../kinds/xrv9k.yaml")),
 ];
 
 /// Kinds by name and by alias.
@@ -214,7 +301,11 @@ mod tests {
     fn the_embedded_kinds_are_valid_and_found_by_alias() {
         let catalogue = Catalogue::with_overlay(&[]).unwrap();
         let names: Vec<_> = catalogue.kinds().map(|kind| kind.name.as_str()).collect();
-        assert_eq!(names, ["centos", "eos", "frr", "ios", "linux", "vyos"]);
+        let files = EMBEDDED
+            .iter()
+            .filter_map(|(file, _)| file.strip_suffix(".yaml"));
+        let own: Vec<_> = files.filter(|name| !name.starts_with("base")).collect();
+        assert_eq!(names, own, "a file is named as its kind");
         assert_eq!(catalogue.find("Cisco_CSR1000v").unwrap().name, "ios");
     }
 

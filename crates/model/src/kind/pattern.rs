@@ -1,4 +1,5 @@
-//! Names of interfaces, counted: `Ethernet{n}`, `GigabitEthernet{n+1}`, `Gi{n/4}/{n%4}`.
+//! Names of interfaces, counted: `Ethernet{n}`, `GigabitEthernet{n+1}`, `Gi{n/4}/{n%4}`,
+//! `Ethernet{(n-1)*4}`.
 
 use std::fmt;
 
@@ -9,7 +10,8 @@ const SEARCH_LIMIT: u32 = 1024;
 const NO_NUMBERS: (u32, u32, u32) = (1, 0, 1);
 
 /// A name with the interface's number (`n`, from 1) in it, possibly after one operation with a
-/// constant: `{n}`, `{n+1}`, `{n-1}`, `{n*4}`, `{n/4}`, `{n%4}`.
+/// constant: `{n}`, `{n+1}`, `{n-1}`, `{n*4}`, `{n/4}`, `{n%4}`. Where numbers are counted from
+/// elsewhere first, that stands in parentheses: `{(n-1)*4}`, `{(n+3)/4}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InterfacePattern {
     parts: Vec<Part>,
@@ -18,7 +20,20 @@ pub struct InterfacePattern {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Text(String),
-    Number(Operator, u32),
+    Number(Number),
+}
+
+/// How a number in a name is made: first the shift, then the operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Number {
+    shift: Operation,
+    operation: Operation,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Operation {
+    operator: Operator,
+    constant: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,36 +64,120 @@ impl Operator {
         }
     }
 
-    /// The numbers from which this makes `value`, as far as they are looked for: one where the
-    /// constant is added or taken away, as many as the constant says where it divides.
-    fn numbers_with(self, constant: u32, value: u32) -> impl Iterator<Item = u32> {
+    /// The numbers up to `limit` from which this makes `value`: one where the constant is added
+    /// or taken away, as many as the constant says where it divides.
+    fn numbers_with(self, constant: u32, value: u32, limit: u32) -> impl Iterator<Item = u32> {
         let is_highest = value == u32::MAX;
         let (first, last, step) = match self {
-            Self::Add if is_highest => (u32::MAX - constant, SEARCH_LIMIT, 1),
+            Self::Add if is_highest => (u32::MAX - constant, limit, 1),
             Self::Add => match value.checked_sub(constant) {
                 Some(number) => (number, number, 1),
                 None => NO_NUMBERS,
             },
-            Self::Subtract if value == 0 => (1, constant, 1),
+            Self::Subtract if value == 0 => (0, constant, 1),
             Self::Subtract => match value.checked_add(constant) {
                 Some(number) => (number, number, 1),
                 None => NO_NUMBERS,
             },
-            Self::Multiply if constant == 0 => (1, SEARCH_LIMIT, 1),
-            Self::Multiply if is_highest => (value.div_ceil(constant), SEARCH_LIMIT, 1),
+            Self::Multiply if constant == 0 && value == 0 => (0, limit, 1),
+            Self::Multiply if constant == 0 => NO_NUMBERS,
+            Self::Multiply if is_highest => (value.div_ceil(constant), limit, 1),
             Self::Multiply => (value.div_ceil(constant), value / constant, 1),
             Self::Divide => {
                 let first = value.saturating_mul(constant);
                 (first, first.saturating_add(constant - 1), 1)
             }
             // The smallest number with this remainder is the remainder itself.
-            Self::Remainder if value < constant => (value, SEARCH_LIMIT, constant),
+            Self::Remainder if value < constant => (value, limit, constant),
             Self::Remainder => NO_NUMBERS,
         };
         let step = usize::try_from(step).unwrap_or(usize::MAX);
-        (first..=last.min(SEARCH_LIMIT))
-            .step_by(step)
+        (first..=last.min(limit)).step_by(step)
+    }
+}
+
+impl Operation {
+    /// The one that changes nothing.
+    const NONE: Self = Self {
+        operator: Operator::Add,
+        constant: 0,
+    };
+
+    /// Reads a sign and a constant.
+    fn parse(text: &str) -> Option<Self> {
+        let sign = text.chars().next()?;
+        let (_, operator) = Operator::TABLE
+            .into_iter()
+            .find(|(known, _)| *known == sign)?;
+        let constant: u32 = text[sign.len_utf8()..].parse().ok()?;
+        let divides = matches!(operator, Operator::Divide | Operator::Remainder);
+        (!divides || constant > 0).then_some(Self { operator, constant })
+    }
+
+    fn apply(self, number: u32) -> u32 {
+        self.operator.apply(number, self.constant)
+    }
+
+    fn numbers_with(self, value: u32, limit: u32) -> impl Iterator<Item = u32> {
+        self.operator.numbers_with(self.constant, value, limit)
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::NONE {
+            return Ok(());
+        }
+        let sign = Operator::TABLE
+            .iter()
+            .find(|(_, known)| *known == self.operator)
+            .map_or('?', |(sign, _)| *sign);
+        write!(formatter, "{sign}{}", self.constant)
+    }
+}
+
+impl Number {
+    /// Reads what stands between braces.
+    fn parse(text: &str) -> Option<Self> {
+        let operation = |text: &str| match text {
+            "" => Some(Operation::NONE),
+            _ => Operation::parse(text),
+        };
+        if let Some(plain) = text.strip_prefix('n') {
+            return Some(Self {
+                shift: Operation::NONE,
+                operation: operation(plain)?,
+            });
+        }
+        let (shift, rest) = text.strip_prefix("(n")?.split_once(')')?;
+        let shift = Operation::parse(shift)?;
+        let shifts = matches!(shift.operator, Operator::Add | Operator::Subtract);
+        (shifts && shift.constant <= SEARCH_LIMIT).then_some(Self {
+            shift,
+            operation: operation(rest)?,
+        })
+    }
+
+    fn apply(self, number: u32) -> u32 {
+        self.operation.apply(self.shift.apply(number))
+    }
+
+    /// The numbers of interfaces for which this is `value`.
+    fn numbers_with(self, value: u32) -> impl Iterator<Item = u32> {
+        let shifted = self.operation.numbers_with(value, 2 * SEARCH_LIMIT);
+        shifted
+            .flat_map(move |shifted| self.shift.numbers_with(shifted, SEARCH_LIMIT))
             .filter(|number| *number > 0)
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.shift == Operation::NONE {
+            write!(formatter, "n{}", self.operation)
+        } else {
+            write!(formatter, "(n{}){}", self.shift, self.operation)
+        }
     }
 }
 
@@ -89,7 +188,7 @@ pub enum PatternError {
     #[error("a brace is not closed in `{0}`")]
     Brace(String),
     /// What stands between the braces is not understood.
-    #[error("`{{{0}}}` is not `n` with one of + - * / % and a number")]
+    #[error("`{{{0}}}` is neither `n` with one of + - * / % and a number, nor such as `(n-1)*4`")]
     Expression(String),
     /// No number at all: every interface would have the same name.
     #[error("`{0}` does not contain `{{n}}`")]
@@ -112,7 +211,9 @@ impl InterfacePattern {
             if !before.is_empty() {
                 parts.push(Part::Text(before.to_owned()));
             }
-            parts.push(Self::number(inside)?);
+            let number = Number::parse(inside);
+            let number = number.ok_or_else(|| PatternError::Expression(inside.to_owned()))?;
+            parts.push(Part::Number(number));
             rest = behind;
         }
         if parts.is_empty() {
@@ -124,38 +225,20 @@ impl InterfacePattern {
         Ok(Self { parts })
     }
 
-    fn number(inside: &str) -> Result<Part, PatternError> {
-        let bad = || PatternError::Expression(inside.to_owned());
-        let operation = inside.strip_prefix('n').ok_or_else(bad)?;
-        let Some(sign) = operation.chars().next() else {
-            return Ok(Part::Number(Operator::Add, 0));
-        };
-        let (_, operator) = Operator::TABLE
-            .into_iter()
-            .find(|(known, _)| *known == sign)
-            .ok_or_else(bad)?;
-        let constant: u32 = operation[sign.len_utf8()..].parse().map_err(|_| bad())?;
-        let divides = matches!(operator, Operator::Divide | Operator::Remainder);
-        if divides && constant == 0 {
-            return Err(bad());
-        }
-        Ok(Part::Number(operator, constant))
-    }
-
     /// The name of interface `number` (from 1).
     pub fn name(&self, number: u32) -> String {
         self.parts
             .iter()
             .map(|part| match part {
                 Part::Text(text) => text.clone(),
-                Part::Number(operator, constant) => operator.apply(number, *constant).to_string(),
+                Part::Number(rule) => rule.apply(number).to_string(),
             })
             .collect()
     }
 
     /// The number behind a name, from 1; upper and lower case are the same.
     pub fn index(&self, name: &str) -> Option<u32> {
-        let (head, operator, constant) = self.first_number()?;
+        let (head, rule) = self.first_number()?;
         let (begin, rest) = name.split_at_checked(head.len())?;
         if !begin.eq_ignore_ascii_case(head) {
             return None;
@@ -164,19 +247,17 @@ impl InterfacePattern {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let values = (1..=digits).map_while(|count| rest[..count].parse().ok());
         values
-            .flat_map(|value| operator.numbers_with(constant, value))
+            .flat_map(|value| rule.numbers_with(value))
             .filter(|number| self.name(*number).eq_ignore_ascii_case(name))
             .min()
     }
 
     /// The text before the first number, and how that number is made. The texts of a pattern are
     /// never next to each other.
-    fn first_number(&self) -> Option<(&str, Operator, u32)> {
+    fn first_number(&self) -> Option<(&str, Number)> {
         match self.parts[..] {
-            [Part::Number(operator, constant), ..] => Some(("", operator, constant)),
-            [Part::Text(ref head), Part::Number(operator, constant), ..] => {
-                Some((head, operator, constant))
-            }
+            [Part::Number(rule), ..] => Some(("", rule)),
+            [Part::Text(ref head), Part::Number(rule), ..] => Some((head, rule)),
             _ => None,
         }
     }
@@ -188,14 +269,7 @@ impl fmt::Display for InterfacePattern {
         for part in &self.parts {
             match part {
                 Part::Text(text) => write!(formatter, "{text}")?,
-                Part::Number(Operator::Add, 0) => write!(formatter, "{{n}}")?,
-                Part::Number(operator, constant) => {
-                    let sign = Operator::TABLE
-                        .iter()
-                        .find(|(_, known)| known == operator)
-                        .map_or('?', |(sign, _)| *sign);
-                    write!(formatter, "{{n{sign}{constant}}}")?;
-                }
+                Part::Number(rule) => write!(formatter, "{{{rule}}}")?,
             }
         }
         Ok(())
@@ -216,6 +290,7 @@ mod tests {
         assert_eq!(pattern("GigabitEthernet{n+1}").name(1), "GigabitEthernet2");
         assert_eq!(pattern("ge-0/0/{n-1}").name(1), "ge-0/0/0");
         assert_eq!(pattern("Gi{n/4}/{n%4}").name(5), "Gi1/1");
+        assert_eq!(pattern("Ethernet{(n-1)*4}").name(3), "Ethernet8");
     }
 
     #[test]
@@ -226,6 +301,8 @@ mod tests {
             "ge-0/0/{n-1}",
             "Gi{n/4}/{n%4}",
             "swp{n}",
+            "Ethernet{(n-1)*4}",
+            "e{(n+3)/4}/{(n-1)%4}",
         ] {
             let pattern = pattern(text);
             assert_eq!(pattern.to_string(), text);
@@ -248,9 +325,9 @@ mod tests {
         #[test]
         fn a_name_leads_back_to_the_first_number_that_makes_it(
             head in "[a-z]{0,2}[0-9]?",
-            first in "n|n[+*-][0-9]{1,2}|n[/%][1-9][0-9]?|n[+-]429496729[0-5]",
+            first in "n|n[+*-][0-9]{1,2}|n[/%][1-9][0-9]?|n[+-]429496729[0-5]|\\(n[+-][1-9]\\)([*][0-9]|[/%][1-9])?",
             between in "/?",
-            second in "n|n[+*-][0-9]|n[/%][1-9]",
+            second in "n|n[+*-][0-9]|n[/%][1-9]|\\(n[+-][1-9]\\)[*/%][1-9]",
             number in 1_u32..200,
         ) {
             let pattern = pattern(&format!("{head}{{{first}}}{between}{{{second}}}"));
@@ -271,6 +348,10 @@ mod tests {
             "eth{n/0}",
             "eth{n+}",
             "eth{nä1}",
+            "eth{(n-1}",
+            "eth{(n*2)+1}",
+            "eth{(n-1)(n-1)}",
+            "eth{(n-2000)/4}",
         ] {
             assert!(InterfacePattern::parse(text).is_err(), "{text}");
         }

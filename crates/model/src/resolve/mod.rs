@@ -118,13 +118,7 @@ pub(crate) fn unknown_kind(catalogue: &Catalogue, word: &str, span: Span) -> Dia
     .at(span, "not known");
     match nearest(word, catalogue.names()) {
         Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
-        None => {
-            let names: Vec<_> = catalogue
-                .kinds()
-                .map(|kind| format!("`{}`", kind.name))
-                .collect();
-            diagnostic.help(format!("the kinds are {}", names.join(", ")))
-        }
+        None => diagnostic.help("`vnflab kinds` lists the kinds that are known"),
     }
 }
 
