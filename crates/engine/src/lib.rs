@@ -3,6 +3,7 @@
 pub mod console;
 pub mod doctor;
 pub mod driver;
+pub mod exec;
 pub mod executor;
 mod folder;
 pub mod host;

@@ -148,6 +148,51 @@ pub fn known_hosts(folder: &Path, lab: &str) -> PathBuf {
     folder.join(format!("{lab}.known_hosts"))
 }
 
+/// What a user logs in to nodes with: the key, and the host keys of labs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keyring {
+    folder: PathBuf,
+    key: PathBuf,
+}
+
+impl Keyring {
+    /// The user's own, which is made where there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the user has no home, or the key cannot be used.
+    pub fn open() -> Result<Self, SshError> {
+        Self::at(&folder()?)
+    }
+
+    /// The one in a folder, which is made where there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the folder or its key cannot be used.
+    pub fn at(folder: &Path) -> Result<Self, SshError> {
+        Ok(Self {
+            folder: folder.to_owned(),
+            key: ensure_key(folder)?.path,
+        })
+    }
+
+    /// The folder, which is the user's alone.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The file of the private key.
+    pub fn key(&self) -> &Path {
+        &self.key
+    }
+
+    /// The file of a lab's host keys.
+    pub fn known_hosts(&self, lab: &str) -> PathBuf {
+        known_hosts(&self.folder, lab)
+    }
+}
+
 /// A login over SSH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Login<'a> {
@@ -171,7 +216,13 @@ impl Login<'_> {
     /// A host key is trusted at first sight and must stay the same from then on. Nothing that a
     /// lab file says becomes an option: the server is an address and the user follows `-l`.
     pub fn command(&self) -> Command {
+        self.command_with(&[])
+    }
+
+    /// The same with options that go before all others, as the first one counts for `ssh`.
+    pub(crate) fn command_with(&self, options: &[String]) -> Command {
         let mut command = Command::new("ssh");
+        command.args(options);
         command.arg("-i").arg(literal(self.key));
         command.args(["-p", &self.server.port().to_string()]);
         if let Some(user) = self.user {
