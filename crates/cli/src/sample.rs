@@ -58,6 +58,8 @@ fn blueprint(lab: &str, node: &str, index: usize) -> NodeBlueprint {
             smbios: Vec::new(),
             serial_ports: 1,
             video: Video::Vga,
+            disk_cache: None,
+            machine_features: Vec::new(),
         },
         drives: Vec::new(),
         nics: Vec::new(),

@@ -29,7 +29,7 @@ use crate::blueprint::{
     ReadyBlueprint,
 };
 use crate::day0::{self, Day0Medium};
-use crate::domain_xml::NIC_LIMIT;
+use crate::domain_xml::{drives_fit, nic_limit};
 use crate::facts::{Facts, FileFact, ImageFact, ImageKey};
 use crate::kind::{Bus, Dialect};
 use crate::lab::{Lab, Node, StartupConfig};
@@ -104,12 +104,20 @@ pub enum AllocateError {
         nodes: usize,
     },
     /// More NICs than the machine has room for.
-    #[error("node `{node}` has {count} NICs, a machine has room for {NIC_LIMIT}")]
+    #[error("node `{node}` has {count} NICs, its machine has room for {limit}")]
     NicLimit {
         /// The node.
         node: String,
         /// How many it would have.
         count: usize,
+        /// How many the machine takes.
+        limit: usize,
+    },
+    /// More drives and controllers than the machine has slots for.
+    #[error("node `{node}` has more disks and disk controllers than its machine has slots for")]
+    DriveSlots {
+        /// The node.
+        node: String,
     },
     /// More drives on a bus than it takes.
     #[error("node `{node}` has more than {DRIVE_LIMIT} drives on {bus}")]
@@ -202,11 +210,21 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
             Err(found) => errors.extend(found),
         }
     }
-    for node in nodes.iter().filter(|node| node.nics.len() > NIC_LIMIT) {
-        errors.push(AllocateError::NicLimit {
-            node: node.node.clone(),
-            count: node.nics.len(),
-        });
+    for node in &nodes {
+        let machine = node.machine.machine;
+        let limit = nic_limit(machine);
+        if node.nics.len() > limit {
+            errors.push(AllocateError::NicLimit {
+                node: node.node.clone(),
+                count: node.nics.len(),
+                limit,
+            });
+        }
+        if !drives_fit(machine, &node.drives) {
+            errors.push(AllocateError::DriveSlots {
+                node: node.node.clone(),
+            });
+        }
     }
     if !errors.is_empty() {
         return Err(errors);
@@ -226,6 +244,7 @@ fn machine(node: &Node) -> MachineBlueprint {
     let hardware = &node.kind.hardware;
     MachineBlueprint {
         machine: hardware.machine,
+        machine_features: hardware.machine_features.clone(),
         firmware: hardware.firmware,
         cpus: node.cpus,
         memory_mib: node.memory_mib,
@@ -244,6 +263,7 @@ fn machine(node: &Node) -> MachineBlueprint {
             .collect(),
         serial_ports: hardware.serial_ports,
         video: hardware.video,
+        disk_cache: hardware.disk_cache,
     }
 }
 

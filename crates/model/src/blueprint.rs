@@ -14,7 +14,7 @@ pub use wire::{
 };
 pub use wire_change::WireChange;
 
-use crate::kind::{Bus, Firmware, Machine, NicModel, Video};
+use crate::kind::{Bus, DiskCache, Firmware, Machine, MachineSwitch, NicModel, Video};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -169,6 +169,9 @@ impl Accelerator {
 pub struct MachineBlueprint {
     /// QEMU's machine type.
     pub machine: Machine,
+    /// Features of it that are not as QEMU has them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub machine_features: Vec<MachineSwitch>,
     /// What starts the guest.
     pub firmware: Firmware,
     /// Virtual CPUs.
@@ -185,6 +188,9 @@ pub struct MachineBlueprint {
     pub serial_ports: u32,
     /// The graphics adapter.
     pub video: Video,
+    /// How QEMU caches what is written to its disks.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub disk_cache: Option<DiskCache>,
 }
 
 /// A disk or CD-ROM.

@@ -1,17 +1,12 @@
 //! libvirt's XML for a node. Pure text, from a [`NodeBlueprint`] alone.
 //!
-//! Every PCI device has an explicit address, so that guests find their NICs in the order of the
-//! blueprint whatever else the machine has:
-//!
-//! | slot on bus 0 | device |
-//! | --- | --- |
-//! | 0x02 | graphics |
-//! | 0x03 to 0x18 | the first [`NICS_ON_ROOT`] NICs, in order |
-//! | 0x19 to 0x1a | PCI bridges for further NICs, [`NICS_ON_BRIDGE`] each |
-//! | 0x1b to 0x1e | virtio disks, and the SATA, SCSI and USB controllers |
+//! Every PCI device has an explicit address (see [`pci`]), so that guests find their NICs in the
+//! order of the blueprint whatever else the machine has.
 //!
 //! The management NIC in user mode is the one device that this libvirt cannot express with a
 //! forwarded port (its passt backend is not built in), so it is given to QEMU directly.
+
+mod pci;
 
 use std::fmt::Write as _;
 
@@ -20,34 +15,16 @@ use crate::blueprint::{
     NetworkBlueprint, Nic, NodeBlueprint,
 };
 use crate::hash;
-use crate::kind::{Bus, Firmware, Machine, NicModel, Video};
+use crate::kind::{Bus, Firmware, Machine, MachineFeature, NicModel, Switch, Video};
 use crate::observed::Scope;
 use crate::record::{NodeRecord, network_to_xml};
+use pci::Place;
+pub(crate) use pci::drives_fit;
+pub use pci::nic_limit;
 use quick_xml::escape::escape;
 
-/// NICs that fit on the root bus beside everything else.
-pub const NICS_ON_ROOT: usize = 22;
-
-/// NICs behind each PCI bridge: slots 1 to 31.
-pub const NICS_ON_BRIDGE: usize = 31;
-
-/// PCI bridges that have a slot.
-const BRIDGES: usize = 2;
-
-/// Most NICs of a machine.
-pub const NIC_LIMIT: usize = NICS_ON_ROOT + BRIDGES * NICS_ON_BRIDGE;
-
-/// First slot of the NICs on the root bus.
-const FIRST_NIC_SLOT: usize = 0x03;
-
-/// First slot of the PCI bridges.
-const FIRST_BRIDGE_SLOT: usize = 0x19;
-
-/// Slots for virtio disks and disk controllers, in order of need.
-const DISK_SLOTS: [usize; 4] = [0x1b, 0x1c, 0x1d, 0x1e];
-
-/// Slot of the graphics adapter: where QEMU's own default is.
-const VIDEO_SLOT: usize = 0x02;
+/// Drives of an IDE controller: two channels of two.
+const IDE_DRIVES: usize = 4;
 
 /// Namespace in which libvirt passes arguments on to QEMU.
 const QEMU_NAMESPACE: &str = "http://libvirt.org/schemas/domain/qemu/1.0";
@@ -83,18 +60,16 @@ pub fn domain_xml(node: &NodeBlueprint, source: &str, scope: Scope) -> String {
         machine.memory_mib
     ));
     xml.line(&format!("<vcpu>{}</vcpu>", machine.cpus));
-    if !machine.smbios.is_empty() {
-        smbios(&mut xml, machine);
-    }
+    smbios(&mut xml, machine);
     operating_system(&mut xml, machine);
-    features(&mut xml, node.accelerator);
+    features(&mut xml, node);
     cpu(&mut xml, node);
-    xml.line("<clock offset='utc'/>");
+    clock(&mut xml, machine);
     xml.line("<on_poweroff>destroy</on_poweroff>");
     xml.line("<on_reboot>restart</on_reboot>");
     xml.line("<on_crash>destroy</on_crash>");
     devices(&mut xml, node, scope);
-    user_networking(&mut xml, node);
+    arguments(&mut xml, node);
     xml.close("</domain>");
     xml.text
 }
@@ -208,22 +183,30 @@ impl Text {
     }
 }
 
+/// The field of the SMBIOS tables that libvirt refuses unless it is the domain's own UUID, which
+/// no two domains share; see [`shared_uuid`].
+const SMBIOS_UUID: (&str, &str) = ("system", "uuid");
+
+/// What the sysinfo element can say of the SMBIOS tables.
+fn smbios_fields(machine: &MachineBlueprint) -> impl Iterator<Item = (&str, &str, &str)> {
+    let fields = machine.smbios.iter();
+    fields
+        .map(|(table, field, text)| (table.as_str(), field.as_str(), text.as_str()))
+        .filter(|(table, field, _)| (*table, *field) != SMBIOS_UUID)
+}
+
 fn smbios(xml: &mut Text, machine: &MachineBlueprint) {
-    xml.open("<sysinfo type='smbios'>");
-    let mut tables: Vec<&str> = machine
-        .smbios
-        .iter()
-        .map(|(table, ..)| table.as_str())
-        .collect();
+    let mut tables: Vec<&str> = smbios_fields(machine).map(|(table, ..)| table).collect();
     tables.dedup();
+    if tables.is_empty() {
+        return;
+    }
+    xml.open("<sysinfo type='smbios'>");
     for table in tables {
         xml.open(&format!("<{table}>"));
-        for (_, field, value) in machine.smbios.iter().filter(|(of, ..)| of == table) {
-            xml.line(&format!(
-                "<entry name='{}'>{}</entry>",
-                escape(field),
-                escape(value)
-            ));
+        for (_, field, text) in smbios_fields(machine).filter(|(of, ..)| *of == table) {
+            let (field, text) = (escape(field), escape(text));
+            xml.line(&format!("<entry name='{field}'>{text}</entry>"));
         }
         xml.close(&format!("</{table}>"));
     }
@@ -231,16 +214,23 @@ fn smbios(xml: &mut Text, machine: &MachineBlueprint) {
 }
 
 fn operating_system(xml: &mut Text, machine: &MachineBlueprint) {
-    let firmware = match machine.firmware {
-        Firmware::Bios => "",
-        Firmware::Uefi => " firmware='efi'",
+    let opening = match machine.firmware {
+        Firmware::Bios => "<os>",
+        Firmware::Uefi => "<os firmware='efi'>",
     };
-    xml.open(&format!("<os{firmware}>"));
+    xml.open(opening);
     xml.line(&format!(
         "<type arch='x86_64' machine='{}'>hvm</type>",
         machine.machine.word()
     ));
-    if !machine.smbios.is_empty() {
+    // No VNF's boot loader is signed by a key that the firmware has.
+    if machine.firmware == Firmware::Uefi {
+        xml.open("<firmware>");
+        xml.line("<feature enabled='no' name='enrolled-keys'/>");
+        xml.line("<feature enabled='no' name='secure-boot'/>");
+        xml.close("</firmware>");
+    }
+    if smbios_fields(machine).next().is_some() {
         xml.line("<smbios mode='sysinfo'/>");
     }
     xml.line("<boot dev='hd'/>");
@@ -252,17 +242,51 @@ fn operating_system(xml: &mut Text, machine: &MachineBlueprint) {
 /// 1 GiB, several times what a small router has itself.
 const TRANSLATION_CACHE_MIB: u32 = 128;
 
-fn features(xml: &mut Text, accelerator: Accelerator) {
+fn features(xml: &mut Text, node: &NodeBlueprint) {
+    let machine = &node.machine;
     xml.open("<features>");
-    xml.line("<acpi/>");
-    xml.line("<apic/>");
-    match accelerator {
+    for (feature, element) in [
+        (MachineFeature::Acpi, "<acpi/>"),
+        (MachineFeature::Apic, "<apic/>"),
+    ] {
+        if switch(machine, feature) != Some(Switch::Off) {
+            xml.line(element);
+        }
+    }
+    if switch(machine, MachineFeature::Pae) == Some(Switch::On) {
+        xml.line("<pae/>");
+    }
+    if let Some(state) = switch(machine, MachineFeature::Vmport) {
+        xml.line(&format!("<vmport state='{}'/>", state.word()));
+    }
+    match node.accelerator {
         Accelerator::Kvm => {}
         Accelerator::Tcg => xml.line(&format!(
             "<tcg><tb-cache unit='MiB'>{TRANSLATION_CACHE_MIB}</tb-cache></tcg>"
         )),
     }
     xml.close("</features>");
+}
+
+/// How a feature of the machine was switched, if it was.
+fn switch(machine: &MachineBlueprint, feature: MachineFeature) -> Option<Switch> {
+    let mut switches = machine.machine_features.iter().rev();
+    let last = switches.find(|switch| switch.feature == feature);
+    last.map(|switch| switch.switch)
+}
+
+fn clock(xml: &mut Text, machine: &MachineBlueprint) {
+    let Some(hpet) = switch(machine, MachineFeature::Hpet) else {
+        xml.line("<clock offset='utc'/>");
+        return;
+    };
+    let present = match hpet {
+        Switch::On => "yes",
+        Switch::Off => "no",
+    };
+    xml.open("<clock offset='utc'>");
+    xml.line(&format!("<timer name='hpet' present='{present}'/>"));
+    xml.close("</clock>");
 }
 
 fn cpu(xml: &mut Text, node: &NodeBlueprint) {
@@ -297,38 +321,35 @@ fn cpu(xml: &mut Text, node: &NodeBlueprint) {
 
 fn devices(xml: &mut Text, node: &NodeBlueprint, scope: Scope) {
     xml.open("<devices>");
-    let mut disk_slots = DISK_SLOTS.into_iter();
+    let machine = node.machine.machine;
+    let mut disk_places = pci::disk_places();
     let on = |bus: Bus| node.drives.iter().any(|drive| drive.bus == bus);
-    // Q35 has a SATA controller of its own, at an address that cannot be chosen.
-    if on(Bus::Sata) && node.machine.machine == Machine::Pc {
-        let element = "<controller type='sata' index='0'>";
-        controller(xml, element, disk_slots.next().unwrap_or(0));
+    for (bus, element) in [
+        (Bus::Sata, "<controller type='sata' index='0'>"),
+        (
+            Bus::Scsi,
+            "<controller type='scsi' index='0' model='virtio-scsi'>",
+        ),
+        (
+            Bus::Usb,
+            "<controller type='usb' index='0' model='qemu-xhci'>",
+        ),
+    ] {
+        if on(bus) && pci::needs_controller(machine, bus) {
+            controller(xml, element, disk_place(&mut disk_places));
+        }
     }
-    if on(Bus::Scsi) {
-        let element = "<controller type='scsi' index='0' model='virtio-scsi'>";
-        controller(xml, element, disk_slots.next().unwrap_or(0));
-    }
-    if on(Bus::Usb) {
-        let element = "<controller type='usb' index='0' model='qemu-xhci'>";
-        controller(xml, element, disk_slots.next().unwrap_or(0));
-    } else {
+    if !on(Bus::Usb) {
         xml.line("<controller type='usb' model='none'/>");
     }
-    drives(xml, node, scope, &mut disk_slots);
-    let bridges = node
-        .nics
-        .len()
-        .saturating_sub(NICS_ON_ROOT)
-        .div_ceil(NICS_ON_BRIDGE);
-    for bridge in 0..bridges {
-        let element = format!(
-            "<controller type='pci' index='{}' model='pci-bridge'>",
-            bridge + 1
-        );
-        controller(xml, &element, FIRST_BRIDGE_SLOT + bridge);
+    drives(xml, node, scope, &mut disk_places);
+    for bridge in pci::bridges(machine, node.nics.len()) {
+        let (index, model) = (bridge.index, bridge.model);
+        let element = format!("<controller type='pci' index='{index}' model='{model}'>");
+        controller(xml, &element, bridge.place);
     }
     for (position, nic) in node.nics.iter().enumerate() {
-        interface(xml, nic, position);
+        interface(xml, nic, pci::nic(machine, position));
     }
     serial_ports(xml, node);
     match node.machine.video {
@@ -336,7 +357,7 @@ fn devices(xml: &mut Text, node: &NodeBlueprint, scope: Scope) {
         Video::Vga => {
             xml.open("<video>");
             xml.line("<model type='vga'/>");
-            xml.line(&pci_address(0, VIDEO_SLOT));
+            xml.line(&pci::VIDEO.to_string());
             xml.close("</video>");
         }
     }
@@ -344,70 +365,75 @@ fn devices(xml: &mut Text, node: &NodeBlueprint, scope: Scope) {
     xml.close("</devices>");
 }
 
-fn controller(xml: &mut Text, element: &str, slot: usize) {
+fn controller(xml: &mut Text, element: &str, place: Place) {
     xml.open(element);
-    xml.line(&pci_address(0, slot));
+    xml.line(&place.to_string());
     xml.close("</controller>");
 }
 
-fn pci_address(bus: usize, slot: usize) -> String {
-    format!(
-        "<address type='pci' domain='0x0000' bus='0x{bus:02x}' slot='0x{slot:02x}' function='0x0'/>"
-    )
-}
-
-/// Bus and slot of the NIC at a position.
-fn nic_slot(position: usize) -> (usize, usize) {
-    match position.checked_sub(NICS_ON_ROOT) {
-        None => (0, FIRST_NIC_SLOT + position),
-        Some(further) => (further / NICS_ON_BRIDGE + 1, further % NICS_ON_BRIDGE + 1),
-    }
+fn disk_place(places: &mut impl Iterator<Item = Place>) -> Place {
+    let place = places.next();
+    place.expect("the allocator takes no more drives than have a slot")
 }
 
 fn drives(
     xml: &mut Text,
     node: &NodeBlueprint,
     scope: Scope,
-    disk_slots: &mut impl Iterator<Item = usize>,
+    disk_places: &mut impl Iterator<Item = Place>,
 ) {
     // Disks take the first places of a bus, CD-ROMs the last of the IDE bus, where boot loaders
     // and guests look for them.
-    let mut taken: Vec<(Bus, usize)> = Vec::new();
+    let mut taken: Vec<(&str, usize)> = Vec::new();
     for drive in &node.drives {
-        let wanted = if drive.is_cdrom() && drive.bus == Bus::Ide {
-            2
-        } else {
-            0
+        let prefix = device_prefix(drive.bus);
+        let first = match drive.is_cdrom() && drive.bus == Bus::Ide {
+            true => 2,
+            false => 0,
         };
-        let place = (wanted..wanted + 26)
-            .find(|place| !taken.contains(&(drive.bus, *place)))
+        let place = (first..first + 26)
+            .map(|place| match drive.bus {
+                Bus::Ide => place % IDE_DRIVES,
+                _ => place,
+            })
+            .find(|place| !taken.contains(&(prefix, *place)))
             .expect("the allocator bounds the drives of a bus");
-        taken.push((drive.bus, place));
-        disk(xml, &node.volume_folder, drive, place, scope, disk_slots);
+        taken.push((prefix, place));
+        disk(xml, node, drive, place, scope, disk_places);
+    }
+}
+
+/// How libvirt's names for the drives of a bus begin. No two drives have one name.
+fn device_prefix(bus: Bus) -> &'static str {
+    match bus {
+        Bus::Ide => "hd",
+        Bus::Sata | Bus::Scsi | Bus::Usb => "sd",
+        Bus::Virtio => "vd",
     }
 }
 
 fn disk(
     xml: &mut Text,
-    folder: &str,
+    node: &NodeBlueprint,
     drive: &Drive,
     place: usize,
     scope: Scope,
-    disk_slots: &mut impl Iterator<Item = usize>,
+    disk_places: &mut impl Iterator<Item = Place>,
 ) {
+    let folder = &node.volume_folder;
+    let prefix = device_prefix(drive.bus);
     let device = if drive.is_cdrom() { "cdrom" } else { "disk" };
-    let prefix = match drive.bus {
-        Bus::Ide => "hd",
-        Bus::Sata | Bus::Scsi | Bus::Usb => "sd",
-        Bus::Virtio => "vd",
-    };
     let letter = char::from(b'a' + u8::try_from(place).expect("fewer than 26 drives"));
     xml.open(&format!("<disk type='file' device='{device}'>"));
     let format = match drive.content {
         DriveContent::Overlay { .. } | DriveContent::Empty { .. } => "qcow2' discard='unmap",
         DriveContent::Media { .. } | DriveContent::HostIso { .. } => "raw",
     };
-    xml.line(&format!("<driver name='qemu' type='{format}'/>"));
+    let cache = match (node.machine.disk_cache, drive.is_cdrom()) {
+        (Some(cache), false) => format!(" cache='{}'", cache.word()),
+        _ => String::new(),
+    };
+    xml.line(&format!("<driver name='qemu' type='{format}'{cache}/>"));
     let path = match &drive.content {
         DriveContent::HostIso { path } => path.clone(),
         DriveContent::Overlay { volume, .. }
@@ -443,7 +469,7 @@ fn disk(
                 "<address type='drive' controller='0' bus='{bus}' target='0' unit='{unit}'/>"
             ));
         }
-        Bus::Virtio => xml.line(&pci_address(0, disk_slots.next().unwrap_or(0))),
+        Bus::Virtio => xml.line(&disk_place(disk_places).to_string()),
         Bus::Sata | Bus::Scsi | Bus::Usb => {}
     }
     xml.close("</disk>");
@@ -463,8 +489,7 @@ fn foreign_source(xml: &mut Text, path: &str, scope: Scope) {
     }
 }
 
-fn interface(xml: &mut Text, nic: &Nic, position: usize) {
-    let (bus, slot) = nic_slot(position);
+fn interface(xml: &mut Text, nic: &Nic, place: Place) {
     match &nic.attachment {
         Attachment::Tunnel { local, remote } => {
             xml.open("<interface type='udp'>");
@@ -494,7 +519,7 @@ fn interface(xml: &mut Text, nic: &Nic, position: usize) {
     if nic.carrier == Carrier::Down {
         xml.line("<link state='down'/>");
     }
-    xml.line(&pci_address(bus, slot));
+    xml.line(&place.to_string());
     xml.close("</interface>");
 }
 
@@ -520,13 +545,50 @@ fn serial_ports(xml: &mut Text, node: &NodeBlueprint) {
     }
 }
 
-fn user_networking(xml: &mut Text, node: &NodeBlueprint) {
+/// What this libvirt cannot say, as arguments for QEMU itself.
+fn arguments(xml: &mut Text, node: &NodeBlueprint) {
+    let all: Vec<String> = user_networking(node)
+        .into_iter()
+        .chain(management_mode(&node.machine))
+        .chain(shared_uuid(&node.machine))
+        .collect();
+    if all.is_empty() {
+        return;
+    }
+    xml.open("<qemu:commandline>");
+    for argument in all {
+        xml.line(&format!("<qemu:arg value='{}'/>", escape(&argument)));
+    }
+    xml.close("</qemu:commandline>");
+}
+
+/// libvirt switches system management mode for q35 alone.
+fn management_mode(machine: &MachineBlueprint) -> Vec<String> {
+    match switch(machine, MachineFeature::Smm) {
+        Some(state) => vec!["-machine".to_owned(), format!("smm={}", state.word())],
+        None => Vec::new(),
+    }
+}
+
+/// The UUID that licences are bound to. libvirt wants it to be the domain's, which it keeps
+/// different; several nodes may well have one licence.
+fn shared_uuid(machine: &MachineBlueprint) -> Vec<String> {
+    let mut fields = machine.smbios.iter();
+    let uuid = fields.find(|(table, field, _)| (table.as_str(), field.as_str()) == SMBIOS_UUID);
+    match uuid {
+        Some((.., uuid)) => vec!["-smbios".to_owned(), format!("type=1,uuid={uuid}")],
+        None => Vec::new(),
+    }
+}
+
+/// NICs in user mode with a forwarded port.
+fn user_networking(node: &NodeBlueprint) -> Vec<String> {
     let mut arguments = Vec::new();
     for (position, nic) in node.nics.iter().enumerate() {
         let Attachment::User { ssh } = &nic.attachment else {
             continue;
         };
-        let (bus, slot) = nic_slot(position);
+        let Place { bus, slot, .. } = pci::nic(node.machine.machine, position);
         let model = match nic.model {
             NicModel::Virtio => "virtio-net-pci",
             other => other.word(),
@@ -543,12 +605,5 @@ fn user_networking(xml: &mut Text, node: &NodeBlueprint) {
             nic.mac
         ));
     }
-    if arguments.is_empty() {
-        return;
-    }
-    xml.open("<qemu:commandline>");
-    for argument in arguments {
-        xml.line(&format!("<qemu:arg value='{}'/>", escape(&argument)));
-    }
-    xml.close("</qemu:commandline>");
+    arguments
 }

@@ -209,6 +209,8 @@ impl TestLab {
                 smbios: Vec::new(),
                 serial_ports: 1,
                 video: Video::None,
+                disk_cache: None,
+                machine_features: Vec::new(),
             },
             volume_folder: self.volume_folder.clone(),
             drives,

@@ -57,6 +57,8 @@ pub(super) fn allocate(
             nics.push(Nic {
                 role: NicRole::Dummy,
                 name: format!("dummy{dummy}"),
+                // The guest takes it for a link between its own parts, which is always there.
+                carrier: Carrier::Up,
                 ..nic(node, mac, unconnected(own, port))
             });
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::file::KindFile;
-use super::{Kind, PatternError};
+use super::{Kind, Mistake};
 
 /// Longest chain of parents; more would be a mistake rather than a family.
 const PARENT_LIMIT: usize = 8;
@@ -139,13 +139,13 @@ pub enum CatalogueError {
         /// The file.
         file: String,
     },
-    /// A pattern of interface names is malformed.
-    #[error("{file}: {reason}")]
-    Pattern {
+    /// A value makes no sense.
+    #[error("{file}: {mistake}")]
+    Value {
         /// The file.
         file: String,
         /// What is wrong with it.
-        reason: PatternError,
+        mistake: Mistake,
     },
     /// Two kinds answer to one name.
     #[error("`{name}` names both `{first}` and `{second}`")]
@@ -202,7 +202,7 @@ impl Catalogue {
                 Ok(kind) => {
                     kinds.insert(name.clone(), Arc::new(kind));
                 }
-                Err(error) => errors.push(error),
+                Err(found) => errors.extend(found),
             }
         }
         let aliases = aliases(&kinds, &mut errors);
@@ -238,28 +238,31 @@ fn complete(
     file: &str,
     kind: &KindFile,
     files: &BTreeMap<String, (String, KindFile)>,
-) -> Result<Kind, CatalogueError> {
+) -> Result<Kind, Vec<CatalogueError>> {
     let mut whole = kind.clone();
     let mut parent = kind.parent.as_deref();
     for _ in 0..PARENT_LIMIT {
         let Some(name) = parent else {
-            return whole.into_kind().map_err(|reason| CatalogueError::Pattern {
-                file: file.to_owned(),
-                reason,
+            return whole.into_kind().map_err(|found| {
+                let error = |mistake| CatalogueError::Value {
+                    file: file.to_owned(),
+                    mistake,
+                };
+                found.into_iter().map(error).collect()
             });
         };
         let Some((_, ancestor)) = files.get(name) else {
-            return Err(CatalogueError::Parent {
+            return Err(vec![CatalogueError::Parent {
                 file: file.to_owned(),
                 parent: name.to_owned(),
-            });
+            }]);
         };
         whole.inherit(ancestor);
         parent = ancestor.parent.as_deref();
     }
-    Err(CatalogueError::Ancestry {
+    Err(vec![CatalogueError::Ancestry {
         file: file.to_owned(),
-    })
+    }])
 }
 
 fn aliases(

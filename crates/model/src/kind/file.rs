@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use crate::blueprint::CarrierPolicy;
 
+use super::hardware as rules;
+use super::mistake::{Mistake, Mistakes};
 use super::{
-    Bus, Day0, Dialect, ExtraDisk, Firmware, Hardware, InterfacePattern, Interfaces, Kind, Login,
-    Machine, MediaForm, NicModel, PatternError, Ready, SmbiosField, Support, Video,
+    Bus, Day0, Dialect, DiskCache, ExtraDisk, Firmware, Hardware, InterfacePattern, Interfaces,
+    Kind, Login, Machine, MediaForm, NicModel, Ready, SmbiosField, Support, Video,
 };
 
 /// Most interfaces that a kind may claim: more than any VNF has, and few enough to be counted
@@ -58,6 +60,8 @@ enum SupportWord {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct HardwareFile {
     machine: Option<Machine>,
+    /// `+FEATURE` or `-FEATURE`, of acpi, apic, pae, smm, hpet, vmport.
+    machine_features: Option<Vec<String>>,
     cpu_model: Option<String>,
     cpu_features: Option<Vec<String>>,
     firmware: Option<Firmware>,
@@ -66,6 +70,7 @@ struct HardwareFile {
     memory_mib: Option<u64>,
     minimum_memory_mib: Option<u64>,
     disk_bus: Option<Bus>,
+    disk_cache: Option<DiskCache>,
     cdrom_bus: Option<Bus>,
     extra_disks: Option<Vec<ExtraDiskFile>>,
     nic_model: Option<NicModel>,
@@ -144,6 +149,7 @@ impl KindFile {
             default_image,
             stand_in,
             hardware.machine,
+            hardware.machine_features,
             hardware.cpu_model,
             hardware.cpu_features,
             hardware.firmware,
@@ -152,6 +158,7 @@ impl KindFile {
             hardware.memory_mib,
             hardware.minimum_memory_mib,
             hardware.disk_bus,
+            hardware.disk_cache,
             hardware.cdrom_bus,
             hardware.extra_disks,
             hardware.nic_model,
@@ -178,8 +185,20 @@ impl KindFile {
     ///
     /// # Errors
     ///
-    /// When a pattern of interface names is malformed.
-    pub(super) fn into_kind(self) -> Result<Kind, PatternError> {
+    /// Every value that makes no sense.
+    pub(super) fn into_kind(self) -> Result<Kind, Vec<Mistake>> {
+        let mut mistakes = Mistakes::default();
+        let kind = self.completed(&mut mistakes);
+        rules::check(&kind.hardware, &kind.interfaces, &mut mistakes);
+        let found = mistakes.into_found();
+        if found.is_empty() {
+            Ok(kind)
+        } else {
+            Err(found)
+        }
+    }
+
+    fn completed(self, mistakes: &mut Mistakes) -> Kind {
         let hardware = self.hardware;
         let interfaces = self.interfaces;
         let cpus = hardware.cpus.unwrap_or(1);
@@ -199,7 +218,13 @@ impl KindFile {
         let names = interfaces
             .names
             .unwrap_or_else(|| vec!["eth{n}".to_owned()]);
-        Ok(Kind {
+        let patterns = names.iter().enumerate().filter_map(|(index, name)| {
+            let path = format!("interfaces.names.{index}");
+            mistakes.keep(&path, InterfacePattern::parse(name))
+        });
+        let patterns: Vec<_> = patterns.collect();
+        let limit = interfaces.limit.unwrap_or(25).min(INTERFACE_LIMIT);
+        Kind {
             title: self.title.unwrap_or_else(|| self.name.clone()),
             name: self.name,
             aliases: self.aliases.unwrap_or_default(),
@@ -210,6 +235,7 @@ impl KindFile {
             source: self.source.unwrap_or_default(),
             hardware: Hardware {
                 machine: hardware.machine.unwrap_or(Machine::Pc),
+                machine_features: rules::machine_features(hardware.machine_features, mistakes),
                 cpu_model: hardware.cpu_model,
                 cpu_features: hardware.cpu_features.unwrap_or_default(),
                 firmware: hardware.firmware.unwrap_or(Firmware::Bios),
@@ -218,6 +244,7 @@ impl KindFile {
                 memory_mib,
                 minimum_memory_mib: hardware.minimum_memory_mib.unwrap_or(64).min(memory_mib),
                 disk_bus,
+                disk_cache: hardware.disk_cache,
                 cdrom_bus: hardware.cdrom_bus.unwrap_or(Bus::Ide),
                 extra_disks: hardware
                     .extra_disks
@@ -236,13 +263,10 @@ impl KindFile {
             interfaces: Interfaces {
                 management: interfaces.management,
                 dummies: interfaces.dummies.unwrap_or(0).min(INTERFACE_LIMIT),
-                patterns: names
-                    .iter()
-                    .map(|name| InterfacePattern::parse(name))
-                    .collect::<Result<_, _>>()?,
-                default_count: interfaces.default_count.unwrap_or(4).min(INTERFACE_LIMIT),
+                patterns,
+                default_count: interfaces.default_count.unwrap_or(4).min(limit),
                 minimum_count: interfaces.minimum_count.unwrap_or(0).min(INTERFACE_LIMIT),
-                limit: interfaces.limit.unwrap_or(25).min(INTERFACE_LIMIT),
+                limit,
                 carrier: interfaces.carrier.unwrap_or_default(),
             },
             day0: Day0 {
@@ -266,6 +290,6 @@ impl KindFile {
             image_patterns: self.image_patterns.unwrap_or_default(),
             default_image: self.default_image,
             stand_in: self.stand_in.unwrap_or(false),
-        })
+        }
     }
 }

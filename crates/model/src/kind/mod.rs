@@ -5,6 +5,8 @@
 
 mod catalogue;
 mod file;
+mod hardware;
+mod mistake;
 mod pattern;
 
 use crate::blueprint::CarrierPolicy;
@@ -12,6 +14,7 @@ use std::time::Duration;
 
 pub use catalogue::{Catalogue, CatalogueError};
 pub use file::schema as file_schema;
+pub use mistake::Mistake;
 pub use pattern::{InterfacePattern, PatternError};
 
 /// A type of VNF, complete: everything its parents say is filled in.
@@ -61,6 +64,8 @@ pub enum Support {
 pub struct Hardware {
     /// QEMU's machine type.
     pub machine: Machine,
+    /// Features of the machine that are not as QEMU has them.
+    pub machine_features: Vec<MachineSwitch>,
     /// QEMU's CPU model, or one of the words `host` and `max`; `None` leaves it to the accelerator.
     pub cpu_model: Option<String>,
     /// CPU features to switch on (`+vmx`) or off (`-x2apic`).
@@ -77,6 +82,8 @@ pub struct Hardware {
     pub minimum_memory_mib: u64,
     /// Where its disk hangs.
     pub disk_bus: Bus,
+    /// How QEMU caches what is written to its disks; `None` leaves it to QEMU.
+    pub disk_cache: Option<DiskCache>,
     /// Where CD-ROMs hang.
     pub cdrom_bus: Bus,
     /// Empty disks that it wants besides its image.
@@ -144,6 +151,106 @@ words! {
         Pc = "pc",
         /// Q35, with PCI Express.
         Q35 = "q35",
+    }
+}
+
+words! {
+    /// Features of a machine that some guests want, and some do not bear.
+    MachineFeature {
+        /// ACPI; on unless it is switched off.
+        Acpi = "acpi",
+        /// The interrupt controller of multiprocessors; on unless it is switched off.
+        Apic = "apic",
+        /// Physical address extension, for guests of 32 bits.
+        Pae = "pae",
+        /// System management mode.
+        Smm = "smm",
+        /// The high precision event timer.
+        Hpet = "hpet",
+        /// VMware's port of 0x5658.
+        Vmport = "vmport",
+    }
+}
+
+words! {
+    /// Whether a feature is there.
+    Switch {
+        /// It is.
+        On = "on",
+        /// It is not.
+        Off = "off",
+    }
+}
+
+/// A feature that is switched on or off: `+pae`, `-smm`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct MachineSwitch {
+    /// The feature.
+    pub feature: MachineFeature,
+    /// Whether it shall be there.
+    pub switch: Switch,
+}
+
+impl MachineSwitch {
+    /// Reads `+FEATURE` or `-FEATURE`.
+    ///
+    /// # Errors
+    ///
+    /// The words that are known, where the text is none of them.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (switch, word) = match text.split_at_checked(1) {
+            Some(("+", word)) => (Switch::On, word),
+            Some(("-", word)) => (Switch::Off, word),
+            _ => (Switch::On, ""),
+        };
+        match MachineFeature::from_word(word) {
+            Some(feature) => Ok(Self { feature, switch }),
+            None => Err(format!(
+                "`{text}` is not `+` or `-` and one of {}",
+                MachineFeature::WORDS.join(", ")
+            )),
+        }
+    }
+}
+
+impl TryFrom<String> for MachineSwitch {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<MachineSwitch> for String {
+    fn from(switch: MachineSwitch) -> Self {
+        switch.to_string()
+    }
+}
+
+impl std::fmt::Display for MachineSwitch {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = match self.switch {
+            Switch::On => '+',
+            Switch::Off => '-',
+        };
+        write!(formatter, "{sign}{}", self.feature.word())
+    }
+}
+
+words! {
+    /// How QEMU caches what a guest writes to its disks, by libvirt's names.
+    DiskCache {
+        /// Not at all on the host.
+        None = "none",
+        /// In the host's memory, written when the guest says so.
+        Writeback = "writeback",
+        /// In the host's memory, for reading.
+        Writethrough = "writethrough",
+        /// Not at all, and each write is waited for.
+        Directsync = "directsync",
+        /// In the host's memory, written some time: quick, and lost with the host.
+        Unsafe = "unsafe",
     }
 }
 

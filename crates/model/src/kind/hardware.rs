@@ -1,0 +1,180 @@
+//! What a machine can be asked for: the rules that hardware and interfaces of a kind keep.
+
+use super::mistake::Mistakes;
+use super::{Bus, Hardware, Interfaces, Machine, MachineSwitch};
+use crate::domain_xml::nic_limit;
+
+/// Serial ports of a PC.
+const SERIAL_PORT_LIMIT: u32 = 4;
+
+/// SMBIOS tables and the fields of each that libvirt writes.
+const SMBIOS_FIELDS: &[(&str, &[&str])] = &[
+    ("bios", &["vendor", "version", "date", "release"]),
+    (
+        "system",
+        &[
+            "manufacturer",
+            "product",
+            "version",
+            "serial",
+            "uuid",
+            "sku",
+            "family",
+        ],
+    ),
+    (
+        "baseBoard",
+        &[
+            "manufacturer",
+            "product",
+            "version",
+            "serial",
+            "asset",
+            "location",
+        ],
+    ),
+    (
+        "chassis",
+        &["manufacturer", "version", "serial", "asset", "sku"],
+    ),
+];
+
+/// Reads switches of machine features.
+pub(super) fn machine_features(
+    words: Option<Vec<String>>,
+    mistakes: &mut Mistakes,
+) -> Vec<MachineSwitch> {
+    let words = words.unwrap_or_default().into_iter().enumerate();
+    let switches = words.filter_map(|(index, word)| {
+        let path = format!("hardware.machine-features.{index}");
+        mistakes.keep(&path, MachineSwitch::parse(&word))
+    });
+    switches.collect()
+}
+
+/// Looks the hardware over.
+pub(super) fn check(hardware: &Hardware, interfaces: &Interfaces, mistakes: &mut Mistakes) {
+    buses(hardware, mistakes);
+    if !(1..=SERIAL_PORT_LIMIT).contains(&hardware.serial_ports) {
+        mistakes.add(
+            "hardware.serial-ports",
+            format!(
+                "{} serial ports; a PC has 1 to {SERIAL_PORT_LIMIT}, the first is the console",
+                hardware.serial_ports
+            ),
+        );
+    }
+    for (index, feature) in hardware.cpu_features.iter().enumerate() {
+        let name = feature.trim_start_matches(['+', '-']);
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if name.is_empty() || feature.len() > name.len() + 1 || !name.bytes().all(plain) {
+            mistakes.add(
+                &format!("hardware.cpu-features.{index}"),
+                format!("`{feature}` is not `+` or `-` and the name of a CPU feature"),
+            );
+        }
+    }
+    for (index, disk) in hardware.extra_disks.iter().enumerate() {
+        if disk.size_mib == 0 {
+            mistakes.add(
+                &format!("hardware.extra-disks.{index}.size-mib"),
+                "a disk has a size",
+            );
+        }
+    }
+    smbios(hardware, mistakes);
+    nics(hardware, interfaces, mistakes);
+}
+
+fn buses(hardware: &Hardware, mistakes: &mut Mistakes) {
+    if hardware.machine != Machine::Q35 {
+        return;
+    }
+    let extra = hardware.extra_disks.iter().enumerate();
+    let extra = extra.map(|(index, disk)| (format!("extra-disks.{index}.bus"), disk.bus));
+    let buses = [
+        ("disk-bus".to_owned(), hardware.disk_bus),
+        ("cdrom-bus".to_owned(), hardware.cdrom_bus),
+    ];
+    for (key, _) in buses
+        .into_iter()
+        .chain(extra)
+        .filter(|(_, bus)| *bus == Bus::Ide)
+    {
+        mistakes.advise(
+            &format!("hardware.{key}"),
+            "the machine `q35` has no IDE",
+            "write `sata`",
+        );
+    }
+}
+
+fn smbios(hardware: &Hardware, mistakes: &mut Mistakes) {
+    for field in &hardware.smbios {
+        let (table, name) = (&field.table, &field.field);
+        let known = SMBIOS_FIELDS.iter().find(|(known, _)| known == table);
+        match known {
+            None => {
+                let names: Vec<_> = SMBIOS_FIELDS.iter().map(|(known, _)| *known).collect();
+                mistakes.add(
+                    &format!("hardware.smbios.{table}"),
+                    format!("the SMBIOS tables are {}", names.join(", ")),
+                );
+            }
+            Some((_, fields)) if !fields.contains(&name.as_str()) => mistakes.add(
+                &format!("hardware.smbios.{table}.{name}"),
+                format!("the fields of `{table}` are {}", fields.join(", ")),
+            ),
+            Some(_) if name == "uuid" && !is_uuid(&field.value) => mistakes.add(
+                &format!("hardware.smbios.{table}.{name}"),
+                format!("`{}` is not a UUID", field.value),
+            ),
+            Some(_) => {}
+        }
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    let digits = text.bytes().filter(|byte| *byte != b'-');
+    lengths.eq([8, 4, 4, 4, 12]) && digits.into_iter().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn nics(hardware: &Hardware, interfaces: &Interfaces, mistakes: &mut Mistakes) {
+    let Interfaces {
+        minimum_count,
+        limit,
+        ..
+    } = *interfaces;
+    if minimum_count > limit {
+        mistakes.add(
+            "interfaces.minimum-count",
+            format!("at least {minimum_count} interfaces, yet at most {limit}"),
+        );
+    }
+    let room = nic_limit(hardware.machine);
+    let others = u64::from(interfaces.management.is_some()) + u64::from(interfaces.dummies);
+    let most = others + u64::from(limit);
+    if u64::try_from(room).is_ok_and(|room| most > room) {
+        mistakes.add(
+            "interfaces.limit",
+            format!(
+                "{limit} data interfaces make {most} NICs; the machine `{}` has room for {room}",
+                hardware.machine.word()
+            ),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_uuid;
+
+    #[test]
+    fn a_uuid_is_told_from_other_texts() {
+        assert!(is_uuid("aaaaaaaa-77c6-4420-8ac7-0123456789AB"));
+        for text in ["", "aaaaaaaa", "gaaaaaaa-77c6-4420-8ac7-0123456789ab"] {
+            assert!(!is_uuid(text), "{text}");
+        }
+    }
+}
