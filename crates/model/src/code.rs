@@ -121,6 +121,14 @@ codes! {
         "Anyone who reaches this host reaches the console, without a password.";
     IGNORED = "L0309", "a setting has no effect here",
         "It is understood, but this connection or kind cannot honour it.";
+    INVALID_CHECK = "L1101", "a check makes no sense",
+        "A check looks at one thing, or has `steps`; a step looks at one thing or changes one. `docs/checks.md` shows all of them.";
+    UNKNOWN_IN_CHECK = "L1102", "a check names what is not in the lab",
+        "Nodes, interfaces, links and segments go by the names that they have in the lab file.";
+    INVALID_EXPRESSION = "L1103", "an expression of a check is malformed",
+        "`matches` and `lacks` take regular expressions, `json` takes a path as RFC 9535 has it.";
+    NO_RECIPE = "L1104", "a kind cannot be asked this",
+        "Its data has no recipe for this check, so that the check cannot hold. A `command` with `matches` asks the same by hand; a kind of your own can add the recipe.";
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use crate::blueprint::{JunctionKind, JunctionState, WireEnd, end_name};
 use crate::kind::{Dialect, Kind};
+use crate::lab_check::LabCheck;
 use crate::mac::MacAddress;
 use crate::name::Name;
 use crate::span::Span;
@@ -29,6 +30,8 @@ pub struct Lab {
     /// The segments, and the links of which an end is not in the lab; nothing else shares their
     /// members.
     pub segments: Vec<Segment>,
+    /// What shall be true of it once it runs; names are written as the lab has them.
+    pub checks: Vec<LabCheck>,
     /// How frames of interfaces that no link uses would travel.
     pub transport: Transport,
     /// What all chance on links follows from, if the lab says.

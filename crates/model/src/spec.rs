@@ -4,9 +4,11 @@
 //! yet: a kind is a word, an interface is a text. [`crate::resolve`] makes a [`crate::lab::Lab`].
 
 use crate::blueprint::{CarrierPolicy, JunctionKind, JunctionState, Metrics};
+use crate::lab_check::LabCheck;
 use crate::mac::MacAddress;
 use crate::span::{Span, Spanned};
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use vnflab_impairment::Settings;
 use vnflab_impairment::unit::{Duration, Percent};
@@ -22,6 +24,8 @@ pub struct LabSpec {
     pub links: Vec<LinkSpec>,
     /// The segments, in the order of the file.
     pub segments: Vec<SegmentSpec>,
+    /// What shall be true of the running lab, in the order of the file.
+    pub checks: Vec<CheckSpec>,
     /// Profiles of impairments, in the order of the file.
     pub profiles: Vec<(Spanned<String>, SettingsSpec)>,
     /// What all chance follows from; it follows from the lab's name by default.
@@ -153,6 +157,15 @@ pub struct SegmentSpec {
     pub asked: AskedSpec,
     /// Its members.
     pub members: Vec<EndSpec>,
+}
+
+/// A check as written: its names are looked up later, and its settings too.
+#[derive(Debug, Clone)]
+pub struct CheckSpec {
+    /// All of it but the settings.
+    pub check: LabCheck,
+    /// Settings of steps that impair, by the step's position.
+    pub settings: BTreeMap<usize, SettingsSpec>,
 }
 
 /// What is said of the wire as a whole.

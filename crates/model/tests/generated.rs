@@ -63,7 +63,12 @@ fn the_reference_of_node_files_is_not_stale() {
 
 #[test]
 fn every_lab_in_the_reference_is_read_without_a_word() {
-    let page = fs::read_to_string(docs("lab-file.md")).expect("the page is there");
+    labs_are_read_without_a_word("lab-file.md");
+    labs_are_read_without_a_word("checks.md");
+}
+
+fn labs_are_read_without_a_word(page: &str) {
+    let page = fs::read_to_string(docs(page)).expect("the page is there");
     let blocks: Vec<&str> = page
         .split("```yaml\n")
         .skip(1)

@@ -11,6 +11,7 @@ mod images;
 mod impairments;
 mod macs;
 mod paths;
+mod recipes;
 mod resources;
 mod running;
 mod transport;
@@ -38,6 +39,7 @@ pub const RULES: &[Rule] = &[
     configuration::RULE,
     images::RULE,
     impairments::RULE,
+    recipes::RULE,
     resources::RULE,
     running::RULE,
 ];

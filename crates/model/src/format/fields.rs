@@ -156,6 +156,64 @@ impl<'n> Fields<'n> {
         Some(Spanned::new(text.to_owned(), node.span))
     }
 
+    /// A text or several; an empty list is a mistake.
+    pub(super) fn some_texts(
+        &self,
+        key: &'static Key,
+        found: &mut Diagnostics,
+    ) -> Option<Vec<Spanned<String>>> {
+        let texts = self.texts(key, found)?;
+        if let ([], Some(node)) = (&texts[..], self.node(key)) {
+            let message = format!("`{}` is an empty list", key.name);
+            found.push(
+                Diagnostic::error(code::VALUE_RANGE, message)
+                    .at(node.span, "nothing is in it")
+                    .help(format!("for example `{}: {}`", key.name, key.example)),
+            );
+            return None;
+        }
+        Some(texts)
+    }
+
+    /// A text, several or none.
+    pub(super) fn texts(
+        &self,
+        key: &'static Key,
+        found: &mut Diagnostics,
+    ) -> Option<Vec<Spanned<String>>> {
+        let node = self.node(key)?;
+        let Value::Sequence(nodes) = &node.value else {
+            return self.text(key, found).map(|one| vec![one]);
+        };
+        let mut texts = Vec::with_capacity(nodes.len());
+        for node in nodes.iter() {
+            texts.push(Spanned::new(
+                text_of(node, key, found)?.to_owned(),
+                node.span,
+            ));
+        }
+        Some(texts)
+    }
+
+    /// A value that has a text form of its own, such as a percentage.
+    pub(super) fn parsed_text<T: FromStr<Err: std::fmt::Display>>(
+        &self,
+        key: &'static Key,
+        found: &mut Diagnostics,
+    ) -> Option<Spanned<T>> {
+        let node = self.node(key)?;
+        match text_of(node, key, found)?.parse() {
+            Ok(value) => Some(Spanned::new(value, node.span)),
+            Err(error) => {
+                found.push(
+                    Diagnostic::error(code::WRONG_TYPE, expectation(key.name, key.form))
+                        .at(node.span, printable(&error.to_string())),
+                );
+                None
+            }
+        }
+    }
+
     /// One of a few words; the answer is its position in the key's list.
     pub(super) fn word(
         &self,

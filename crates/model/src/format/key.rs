@@ -91,6 +91,12 @@ pub enum Form {
     Filter,
     /// An address and port, or the path of a socket.
     Listener,
+    /// A text, or a list of texts.
+    Texts,
+    /// A percentage.
+    Percent,
+    /// A rate in bits a second.
+    Rate,
     /// One value for each end of a link.
     Pair(&'static Form),
 }
@@ -144,6 +150,9 @@ impl Form {
             Self::Listener => {
                 "a loopback address with a port, or the absolute path of a socket".to_owned()
             }
+            Self::Texts => "a text, or a list of texts".to_owned(),
+            Self::Percent => "a percentage, such as `5%`".to_owned(),
+            Self::Rate => "a rate, such as `10mbit`".to_owned(),
             Self::Pair(form) => format!("two values, each {}", form.expected()),
         }
     }

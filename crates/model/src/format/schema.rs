@@ -231,7 +231,12 @@ fn schema(form: &Form) -> Value {
             ] } },
             "additionalProperties": false,
         } }),
-        Form::Filter | Form::Listener => json!({ "type": "string" }),
+        Form::Filter | Form::Listener | Form::Rate => json!({ "type": "string" }),
+        Form::Percent => json!({ "type": "string", "pattern": "^ *[0-9.]+ *% *$" }),
+        Form::Texts => json!({ "anyOf": [
+            { "type": ["string", "number", "boolean"] },
+            { "type": "array", "items": { "type": ["string", "number", "boolean"] } },
+        ] }),
         Form::Pair(form) => json!({
             "type": "array",
             "minItems": 2,

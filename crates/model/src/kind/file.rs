@@ -9,6 +9,7 @@ use crate::blueprint::CarrierPolicy;
 
 use super::hardware as rules;
 use super::mistake::{Mistake, Mistakes};
+use super::recipes::RecipesFile;
 use super::{
     Bus, Day0, Dialect, DiskCache, ExtraDisk, Firmware, Hardware, InterfacePattern, Interfaces,
     Kind, Login, Machine, MediaForm, NicModel, Ready, SmbiosField, Support, Video,
@@ -46,6 +47,9 @@ pub(super) struct KindFile {
     image_patterns: Option<Vec<String>>,
     default_image: Option<String>,
     stand_in: Option<bool>,
+    /// How its guests are asked whether the network works.
+    #[serde(default)]
+    recipes: RecipesFile,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, schemars::JsonSchema)]
@@ -179,6 +183,7 @@ impl KindFile {
             ready.patterns,
             ready.timeout_seconds,
         );
+        self.recipes.inherit(&parent.recipes);
     }
 
     /// The kind, once everything is inherited.
@@ -290,6 +295,7 @@ impl KindFile {
             image_patterns: self.image_patterns.unwrap_or_default(),
             default_image: self.default_image,
             stand_in: self.stand_in.unwrap_or(false),
+            recipes: self.recipes.into_recipes(mistakes),
         }
     }
 }

@@ -8,6 +8,7 @@ mod file;
 mod hardware;
 mod mistake;
 mod pattern;
+mod recipes;
 
 use crate::blueprint::CarrierPolicy;
 use std::time::Duration;
@@ -16,6 +17,11 @@ pub use catalogue::{Catalogue, CatalogueError};
 pub use file::schema as file_schema;
 pub use mistake::Mistake;
 pub use pattern::{InterfacePattern, PatternError};
+pub(crate) use recipes::fill;
+pub use recipes::{
+    ConnectRecipe, NeighborEntries, NeighborRecipe, PeerSource, PingRecipe, Protocol, Recipes,
+    TracerouteRecipe,
+};
 
 /// A type of VNF, complete: everything its parents say is filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +54,8 @@ pub struct Kind {
     pub default_image: Option<String>,
     /// Whether its image may boot in place of one that the user does not have.
     pub stand_in: bool,
+    /// How its guests are asked whether the network works.
+    pub recipes: Recipes,
 }
 
 /// How far a kind's facts were tried.

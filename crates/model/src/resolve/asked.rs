@@ -92,6 +92,34 @@ pub(super) fn resolve(
     asked
 }
 
+/// The settings of a step that impairs. They name no files, since those are read when a lab is set
+/// up and not in its checks.
+pub(super) fn settings_of_step(
+    spec: &SettingsSpec,
+    profiles: &Profiles,
+    found: &mut Diagnostics,
+) -> Settings {
+    let mut resolver = Resolver::new(profiles);
+    let settings = resolver.settings(spec, found);
+    let impairment = Impairment {
+        settings: settings.clone(),
+        ..Impairment::default()
+    };
+    resolver.check(&impairment, Some(spec.span), found);
+    if let Some((key, _)) = settings.files().first() {
+        let place = resolver.places.get(key).copied();
+        found.push(
+            Diagnostic::error(
+                code::INVALID_CHECK,
+                format!("`{key}` of a step cannot name a file"),
+            )
+            .at(place.unwrap_or(spec.span), "a file")
+            .help("give the link that impairment from the start, and let the step change others"),
+        );
+    }
+    settings
+}
+
 /// The members that a name means; all that are of a node of that name.
 fn members(who: &Spanned<String>, names: &[Vec<String>], found: &mut Diagnostics) -> Vec<usize> {
     let means = |name: &String| name.eq_ignore_ascii_case(who.trim());

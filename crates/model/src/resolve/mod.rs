@@ -6,6 +6,7 @@
 //! trust it otherwise. [`read`] does it all, from texts to a lab.
 
 mod asked;
+mod lab_check;
 mod link;
 mod management;
 mod outside;
@@ -80,6 +81,7 @@ pub fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnosti
         transport: spec.transport,
         seed: spec.seed.as_ref().map(|seed| seed.value),
         wire: spec.wire.clone(),
+        checks: Vec::new(),
         profile_files,
         management,
         loopback_pool,
@@ -88,6 +90,8 @@ pub fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnosti
         console_span: spec.console_address.as_ref().map(|address| address.span),
     };
     links.apply(spec, resolved, &profiles, &mut lab, &mut found);
+    let (checks, nodes) = (&spec.checks, &spec.nodes);
+    lab.checks = lab_check::resolve(checks, nodes, &by_name, &lab, &profiles, &mut found);
     if found.has_errors() {
         // What is left of the lab is looked over all the same, so that all mistakes are told at
         // once; nobody else gets to see it.

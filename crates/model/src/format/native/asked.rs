@@ -81,7 +81,7 @@ fn name(entry: &Entry) -> Spanned<String> {
     Spanned::new(entry.key.text.to_string(), entry.key_span)
 }
 
-fn settings_of(fields: &Fields<'_>, found: &mut Diagnostics) -> SettingsSpec {
+pub(super) fn settings_of(fields: &Fields<'_>, found: &mut Diagnostics) -> SettingsSpec {
     let mut spec = SettingsSpec {
         profile: None,
         own: Settings::default(),
@@ -147,7 +147,16 @@ fn rule(node: &Node, found: &mut Diagnostics) -> Option<RuleSpec> {
                 .help("remove it, or `drop`"),
         );
     }
-    let expression = fields.node(&key::MATCH)?;
+    Some(RuleSpec {
+        matches: filter(fields.node(&key::MATCH)?, found)?,
+        from,
+        drops,
+        settings,
+    })
+}
+
+/// A pcap filter expression that can be compiled.
+pub(super) fn filter(expression: &Node, found: &mut Diagnostics) -> Option<String> {
     let Some(scalar) = expression.scalar() else {
         found.push(wrong_type(
             expression,
@@ -174,12 +183,7 @@ fn rule(node: &Node, found: &mut Diagnostics) -> Option<RuleSpec> {
         });
         return None;
     }
-    Some(RuleSpec {
-        matches: scalar.text.to_string(),
-        from,
-        drops,
-        settings,
-    })
+    Some(scalar.text.to_string())
 }
 
 fn markov(entry: &Entry, found: &mut Diagnostics) -> Option<MarkovSpec> {

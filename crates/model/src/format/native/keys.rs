@@ -1,6 +1,6 @@
 //! Every key of the native format.
 
-use super::setting_keys;
+use super::{check_keys, setting_keys};
 use crate::blueprint::CarrierPolicy;
 use crate::format::key::{Form, Key, Table};
 use crate::spec::{ManagementMode, Transport};
@@ -10,6 +10,8 @@ macro_rules! keys {
         $(pub(super) static $name: Key = Key { name: $key, form: $form, example: $example, doc: $doc };)*
     };
 }
+
+pub(super) use keys;
 
 keys! {
     NAME = "name", Form::Text, "ring",
@@ -38,6 +40,8 @@ keys! {
         "Where addresses come from that the lab does not give.";
     CONSOLE_OF_LAB = "console", Form::Table(&CONSOLES), "{address: 127.0.0.1}",
         "Where the consoles listen.";
+    CHECKS = "checks", Form::Named(&check_keys::CHECK), "{reachable: {ping: {from: all, to: all}}}",
+        "What shall be true of the running lab, by name: `vnflab test` looks. A change of the checks changes nothing that runs.";
     TOPOLOGY = "topology", Form::Table(&TOPOLOGY_TABLE), "{nodes: {r1: {kind: frr}}}",
         "Holds `defaults`, `kinds`, `nodes` and `links` for those who are used to writing them so; at the top of the file they mean the same.";
 
@@ -185,10 +189,12 @@ pub(crate) static LAB: Table = Table {
         &MGMT,
         &ADDRESSING,
         &CONSOLE_OF_LAB,
+        &CHECKS,
         &TOPOLOGY,
     ],
     required: &[],
     hints: &[
+        ("tests", "the key is `checks`"),
         ("prefix", NOT_OURS),
         ("settings", NOT_OURS),
         ("debug", NOT_OURS),

@@ -4,7 +4,9 @@
 //! and nothing in a file can run a command.
 
 mod asked;
+mod check_keys;
 pub(crate) mod keys;
+mod lab_check;
 mod link;
 mod segment;
 mod setting_keys;
@@ -21,8 +23,8 @@ use crate::mac::MacAddress;
 use crate::resolve::unknown_kind;
 use crate::span::{Sources, Span, Spanned};
 use crate::spec::{
-    AddressingSpec, ImageSpec, LabSpec, LinkSpec, ManagementMode, ManagementSpec, NodeSpec,
-    SegmentSpec, StartupConfigSpec, Transport, WireSpec,
+    AddressingSpec, CheckSpec, ImageSpec, LabSpec, LinkSpec, ManagementMode, ManagementSpec,
+    NodeSpec, SegmentSpec, StartupConfigSpec, Transport, WireSpec,
 };
 use crate::yaml::scalar::Schema;
 use crate::yaml::{self, Entry, Node, Value};
@@ -148,6 +150,7 @@ impl Reader<'_> {
         let links = topology(&key::LINKS, &mut self.found);
         let links = self.links(links);
         let segments = self.segments(&top);
+        let checks = self.checks(&top);
 
         let name = top.text(&key::NAME, &mut self.found);
         Some(LabSpec {
@@ -155,6 +158,7 @@ impl Reader<'_> {
             nodes,
             links,
             segments,
+            checks,
             profiles: asked::named(&top, &key::PROFILES, &mut self.found),
             seed: top.large_integer(&key::SEED, &mut self.found),
             wire: self.wire(&top),
@@ -352,6 +356,14 @@ impl Reader<'_> {
             .collect()
     }
 
+    fn checks(&mut self, top: &Fields<'_>) -> Vec<CheckSpec> {
+        let entries = self.mapping(top.node(&key::CHECKS), &key::CHECKS);
+        entries
+            .iter()
+            .filter_map(|entry| lab_check::read(entry, &mut self.found))
+            .collect()
+    }
+
     fn wire(&mut self, top: &Fields<'_>) -> WireSpec {
         let found = &mut self.found;
         let Some(fields) = top.table(&key::WIRE, found) else {
@@ -532,6 +544,26 @@ mod tests {
             (&key::MANAGEMENT, "mgmt: {@}\n"),
             (&key::POOLS, "addressing: {@}\n"),
             (&key::CONSOLES, "console: {@}\n"),
+            (&check_keys::CHECK, "checks: {x: {@}}\n"),
+            (&check_keys::STEP, "checks: {x: {steps: [{@}]}}\n"),
+            (&check_keys::PING_TABLE, "checks: {x: {ping: {@}}}\n"),
+            (
+                &check_keys::TRACEROUTE_TABLE,
+                "checks: {x: {traceroute: {@}}}\n",
+            ),
+            (&check_keys::CONNECT_TABLE, "checks: {x: {connect: {@}}}\n"),
+            (&check_keys::COMMAND_TABLE, "checks: {x: {command: {@}}}\n"),
+            (
+                &check_keys::NEIGHBORS_TABLE,
+                "checks: {x: {neighbors: {@}}}\n",
+            ),
+            (&check_keys::LINK_TABLE, "checks: {x: {link: {@}}}\n"),
+            (&check_keys::FRAMES_TABLE, "checks: {x: {frames: {@}}}\n"),
+            (&check_keys::RATE_TABLE, "checks: {x: {rate: {@}}}\n"),
+            (
+                setting_keys::impair(),
+                "checks: {x: {steps: [{impair: {@}}]}}\n",
+            ),
         ]
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A new impairment brings its key with it; the reader, the schema and the reference follow.
 
-use super::keys as key;
+use super::{check_keys, keys as key};
 use crate::format::key::{Form, Key, Table};
 use std::sync::LazyLock;
 use vnflab_impairment::KEYS;
@@ -39,6 +39,20 @@ static RULE_TABLE: LazyLock<Table> = LazyLock::new(|| Table {
     hints: HINTS,
 });
 
+static IMPAIR_KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| {
+    let own = [&check_keys::IMPAIRED, &check_keys::FROM].into_iter();
+    own.chain(SETTING_KEYS.iter().copied()).collect()
+});
+
+static IMPAIR_TABLE: LazyLock<Table> = LazyLock::new(|| Table {
+    title: "`impair`",
+    keys: IMPAIR_KEYS.as_slice(),
+    required: IMPAIR_REQUIRED,
+    hints: HINTS,
+});
+
+static IMPAIR_REQUIRED: &[&Key] = &[&check_keys::IMPAIRED];
+
 static RULE_REQUIRED: &[&Key] = &[&key::MATCH];
 
 /// What other tools call them.
@@ -59,4 +73,9 @@ pub(super) fn impairment() -> &'static Table {
 /// A rule: which frames, and settings.
 pub(super) fn rule() -> &'static Table {
     &RULE_TABLE
+}
+
+/// What a step of a check does to a link: which, whose frames, and settings.
+pub(super) fn impair() -> &'static Table {
+    &IMPAIR_TABLE
 }

@@ -92,6 +92,7 @@ fn read(sources: &Sources, input: &Input, catalogue: &Catalogue) -> (Option<LabS
         nodes,
         links,
         segments: Vec::new(),
+        checks: Vec::new(),
         profiles: Vec::new(),
         seed: None,
         wire: WireSpec::default(),
