@@ -8,6 +8,7 @@ pub mod executor;
 mod folder;
 pub mod host;
 pub mod image;
+pub mod lab_check;
 pub mod load;
 pub mod performer;
 pub mod ready;
