@@ -103,6 +103,8 @@ pub(crate) enum Command {
     Console(ConsoleArgs),
     /// Log in to a node over SSH, or run a command there
     Ssh(SshArgs),
+    /// Look whether a running lab is as its checks say
+    Test(TestArgs),
     /// List the kinds of nodes, or show one
     Kinds(KindsArgs),
     /// Manage disk images
@@ -287,6 +289,25 @@ pub(crate) struct SshArgs {
         value_name = "COMMAND"
     )]
     pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What is checked stands in the lab file, under `checks`: docs/checks.md shows all of it. What a check
+has changed is put back when it ends, and on Ctrl-C.
+
+    vnflab up --wait && vnflab test --wait 60s --junit report.xml")]
+pub(crate) struct TestArgs {
+    /// Lab file or folder, then checks; a first argument that is no path is a check already
+    #[arg(value_name = "LAB|CHECK", value_hint = ValueHint::AnyPath)]
+    pub(crate) lab_and_checks: Vec<String>,
+    /// How long each look is tried until it holds, such as `60s`; steps behind a change have
+    /// their own `within` alone [default: once, or the check's own `within`]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) wait: Option<Duration>,
+    /// Write the results to this file as JUnit's XML, for CI
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) junit: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

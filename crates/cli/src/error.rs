@@ -31,6 +31,8 @@ pub(crate) enum ErrorKind {
     NotFound,
     /// Nodes were not ready in time.
     NotReady,
+    /// Checks of a running lab do not hold.
+    ChecksFailed,
     /// The user interrupted the command.
     Interrupted,
     /// Whoever read our output has left.
@@ -49,6 +51,7 @@ impl ErrorKind {
             "there is no node, lab, kind, image or code of that name",
         ),
         (Self::NotReady, "nodes were not ready in time"),
+        (Self::ChecksFailed, "checks of the running lab do not hold"),
         (Self::Interrupted, "interrupted with Ctrl-C"),
     ];
 
@@ -62,6 +65,7 @@ impl ErrorKind {
             Self::Host => 4,
             Self::NotFound => 5,
             Self::NotReady => 6,
+            Self::ChecksFailed => 7,
             Self::Interrupted => 130,
         }
     }

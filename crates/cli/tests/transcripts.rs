@@ -79,6 +79,7 @@ const VERBS: &[&str] = &[
     "links",
     "console",
     "ssh",
+    "test",
     "kinds",
     "image",
     "link",
@@ -140,6 +141,25 @@ fn in_the_folder_of_a_lab_that_is_not_up_no_others_are_listed() {
         .map(|case| world.transcript(&[&["--connect", TEST_DRIVER], *case].concat()))
         .collect();
     insta::assert_snapshot!("not-up", transcripts.join("\n"));
+}
+
+#[test]
+fn checks_are_read_before_a_lab_is_looked_at() {
+    let world = World::new();
+    let write = |checks: &str| {
+        let lab = format!("name: pair\nnodes: {{r1: {{kind: frr}}, r2: {{kind: frr}}}}\n{checks}");
+        fs::write(world.path().join("lab.yaml"), lab).unwrap();
+    };
+    let test = |arguments: &[&str]| {
+        world.transcript(&[&["--connect", TEST_DRIVER, "test"], arguments].concat())
+    };
+    write("");
+    let mut transcripts = vec![test(&[])];
+    write("checks: {reachable: {ping: {from: r1, to: r2}}}\n");
+    transcripts.extend([test(&["reachabel"]), test(&[".", "reachable"])]);
+    write("checks: {reachable: {ping: {from: r1, to: r3}}}\n");
+    transcripts.push(test(&["--wait", "10s"]));
+    insta::assert_snapshot!("test", transcripts.join("\n"));
 }
 
 #[test]

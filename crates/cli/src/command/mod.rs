@@ -22,6 +22,7 @@ mod power;
 mod ps;
 mod settle;
 mod ssh;
+mod test;
 mod up;
 mod wait;
 mod watch;
@@ -53,6 +54,7 @@ pub(crate) fn run(cli: &Cli, screen: &Screen) -> Result<ExitCode, CommandError> 
         Command::Wire(command) => wire::run(global, command, screen),
         Command::Console(arguments) => console::run(global, arguments, screen),
         Command::Ssh(arguments) => ssh::run(global, arguments),
+        Command::Test(arguments) => test::run(global, arguments, screen),
         Command::Kinds(arguments) => kinds::run(global, arguments, screen),
         Command::Image(arguments) => image::run(global, arguments, screen),
         Command::Doctor => doctor::run(global, screen),

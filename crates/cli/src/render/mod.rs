@@ -22,6 +22,7 @@ pub(crate) mod ps;
 pub(crate) mod rate;
 pub(crate) mod run;
 mod table;
+pub(crate) mod test;
 mod time;
 pub(crate) mod wire;
 
