@@ -114,6 +114,8 @@ pub(crate) enum Command {
     Doctor,
     /// Explain a code of an error, warning or doctor's check
     Explain(ExplainArgs),
+    /// Show a node's first configuration, as it goes onto its day-0 medium
+    Config(ConfigArgs),
     /// Show the domain XML that would be defined for a node
     Xml(XmlArgs),
     /// The data plane by itself
@@ -370,6 +372,24 @@ pub(crate) struct ExplainArgs {
     /// A code such as L0101; without one, all are listed
     #[arg(value_name = "CODE", add = ArgValueCompleter::new(complete::codes))]
     pub(crate) code: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// The node
+    #[arg(value_name = "NODE", add = ArgValueCompleter::new(complete::nodes))]
+    pub(crate) node: String,
+    /// Lab file or folder
+    #[arg(long, value_name = "LAB", default_value = ".", hide_default_value = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) lab: PathBuf,
+    /// Write the files below this folder too
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) extract: Option<PathBuf>,
+    /// Write the medium itself to this file too
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) image: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) variation: VariationArgs,
 }
 
 #[derive(Debug, Args)]

@@ -102,6 +102,7 @@ const VERBS: &[&str] = &[
     "image verify",
     "doctor",
     "explain",
+    "config",
     "xml",
     "schema",
     "completions",
@@ -128,6 +129,35 @@ fn help_is_a_command_too() {
         let optional: Vec<&str> = words().chain(["--help"]).collect();
         assert_eq!(world.run(&asked).stdout, world.run(&optional).stdout);
     }
+}
+
+#[test]
+fn a_first_configuration_is_shown_without_an_image() {
+    let world = World::new();
+    let lab = "name: pair\nnodes:\n  r1: {kind: iosv, startup-config: r1.cfg.j2}\n  r2: {kind: sros}\n\
+               links: [{endpoints: [\"r1:Gi0/1\", \"r2:1/1/1\"], ipv4: [10.0.0.0/31, 10.0.0.1/31]}]\n";
+    fs::write(world.path().join("lab.yaml"), lab).unwrap();
+    let template = "{% for interface in node.interfaces if interface.peer %}\n\
+                    interface {{ interface.name }}\n description to {{ interface.peer.node }}\n \
+                    ip address {{ interface.ipv4.address }} {{ interface.ipv4.netmask }}\n{% endfor %}\n";
+    fs::write(world.path().join("r1.cfg.j2"), template).unwrap();
+    let cases: &[&[&str]] = &[
+        &["config", "r1", "--extract", "out", "--image", "r1.img"],
+        &["config", "r1", "--json"],
+        &["config", "r2"],
+    ];
+    let transcripts: Vec<String> = cases
+        .iter()
+        .map(|case| world.transcript(&[&["--connect", TEST_DRIVER], *case].concat()))
+        .collect();
+    insta::assert_snapshot!(transcripts.join("\n"));
+    let extracted = fs::read_to_string(world.path().join("out/ios_config.txt")).unwrap();
+    assert!(
+        extracted.contains("ip address 10.0.0.0 255.255.255.254\n"),
+        "{extracted}"
+    );
+    let image = fs::metadata(world.path().join("r1.img")).unwrap();
+    assert_eq!(image.len(), 8 * 1024 * 1024);
 }
 
 #[test]

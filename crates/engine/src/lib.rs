@@ -10,6 +10,7 @@ pub mod host;
 pub mod image;
 pub mod lab_check;
 pub mod load;
+pub mod media;
 pub mod performer;
 pub mod ready;
 pub mod ssh;

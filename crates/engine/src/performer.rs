@@ -5,11 +5,10 @@
 
 use crate::driver::{Driver, DriverError, Overlay};
 use crate::executor::Perform;
+use crate::media::{MediaError, media_image};
 use crate::wire::{WireError, Wires};
 use std::time::Duration;
-use vnflab_media::MediaFile;
-use vnflab_media::iso9660::{self, IsoError, IsoRequest, NameRules};
-use vnflab_model::blueprint::{Blueprint, MediaContent, MediaNaming};
+use vnflab_model::blueprint::Blueprint;
 use vnflab_model::domain_xml::{domain_xml, network_xml};
 use vnflab_model::plan::{Action, Step};
 
@@ -40,7 +39,7 @@ pub enum PerformError {
         /// The medium.
         volume: String,
         /// Why.
-        source: IsoError,
+        source: MediaError,
     },
     /// The plan names something that its blueprint does not have: it was made from another.
     #[error("the plan names `{0}`, which the blueprint does not have")]
@@ -160,25 +159,4 @@ impl Perform for Performer<'_> {
         }
         Ok(())
     }
-}
-
-/// The bytes of a day-0 medium.
-///
-/// # Errors
-///
-/// When a path or the whole is beyond what ISO 9660 holds.
-pub fn media_image(content: &MediaContent) -> Result<Vec<u8>, IsoError> {
-    let files: Vec<MediaFile> = content
-        .files
-        .iter()
-        .map(|(path, bytes)| MediaFile::new(path.clone(), bytes.clone()))
-        .collect();
-    iso9660::build(&IsoRequest {
-        volume_label: &content.label,
-        files: &files,
-        names: match content.naming {
-            MediaNaming::Plain => NameRules::LongPlain,
-            MediaNaming::Extended => NameRules::RockRidgeJoliet,
-        },
-    })
 }

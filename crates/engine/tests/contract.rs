@@ -13,7 +13,7 @@ use std::time::Duration;
 use support::TestLab;
 use vnflab_engine::driver::fake::FakeDriver;
 use vnflab_engine::driver::{Driver, DriverError, Overlay, Shutdown};
-use vnflab_engine::performer::media_image;
+use vnflab_engine::media::media_image;
 use vnflab_model::blueprint::{Blueprint, Carrier, DriveContent, Lease, NodeBlueprint};
 use vnflab_model::domain_xml::{domain_xml, network_xml};
 use vnflab_model::observed::{DomainState, NetworkState};

@@ -22,13 +22,14 @@ mod interfaces;
 mod listener;
 mod management;
 mod numbering;
+mod rehearsal;
 mod wire;
 
 use crate::blueprint::{
-    Access, Blueprint, Console, Drive, DriveContent, MachineBlueprint, NodeBlueprint,
-    ReadyBlueprint,
+    Access, Blueprint, Console, Drive, DriveContent, MachineBlueprint, MediaDevice,
+    MediaFilesystem, NodeBlueprint, ReadyBlueprint,
 };
-use crate::day0::{self, Day0Medium};
+use crate::day0::{self, CLOUD_USER, Day0Medium, Day0Request, Startup};
 use crate::domain_xml::{drives_fit, nic_limit};
 use crate::facts::{Facts, FileFact, ImageFact, ImageKey};
 use crate::kind::{Bus, Dialect};
@@ -36,6 +37,8 @@ use crate::lab::{Lab, Node, StartupConfig};
 use crate::observed::{Host, Observed, VolumeName};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+
+pub(crate) use rehearsal::rehearse;
 
 /// Port of a node's console on its own loopback address, or the first where all consoles share
 /// an address; the next one where something else has it on all addresses.
@@ -127,6 +130,14 @@ pub enum AllocateError {
         /// The bus.
         bus: &'static str,
     },
+    /// A template cannot be rendered.
+    #[error("node `{node}`: {source}")]
+    Template {
+        /// The node.
+        node: String,
+        /// Why.
+        source: day0::TemplateError,
+    },
     /// A configuration is not text, where text is needed.
     #[error("node `{node}`: `{path}` is not UTF-8 text")]
     NotText {
@@ -170,14 +181,28 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
                 continue;
             }
         };
-        let day0 = day0::medium(&day0::Day0Request {
+        let day0_request = Day0Request {
             lab: lab.name.as_str(),
             node,
-            startup_config: config.as_deref(),
+            number: numbers[position],
+            startup_config: config.as_ref(),
             nics: &nics,
             loopback: loopbacks[position],
+            management: management.address(position),
             authorized_keys: request.authorized_keys,
-        });
+        };
+        let day0 = day0::medium(&day0_request)
+            .and_then(|medium| Ok((medium, day0::smbios(&day0_request)?)));
+        let (day0, smbios) = match day0 {
+            Ok(day0) => day0,
+            Err(source) => {
+                errors.push(AllocateError::Template {
+                    node: node.name.to_string(),
+                    source,
+                });
+                continue;
+            }
+        };
         let address = addresses[position];
         let number = numbers[position];
         match drives(&request, node, day0, &mut media) {
@@ -192,7 +217,7 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
                 loopback: (node.dialect() != Dialect::None && config.is_none())
                     .then_some(loopbacks[position]),
                 accelerator: request.host.accelerator,
-                machine: machine(node),
+                machine: machine(node, smbios),
                 volume_folder: request.host.volume_folder.clone(),
                 drives,
                 access: access(node, &management.nodes[position], listeners[position].ssh),
@@ -240,7 +265,7 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
     })
 }
 
-fn machine(node: &Node) -> MachineBlueprint {
+fn machine(node: &Node, smbios: Vec<(String, String, String)>) -> MachineBlueprint {
     let hardware = &node.kind.hardware;
     MachineBlueprint {
         machine: hardware.machine,
@@ -250,17 +275,7 @@ fn machine(node: &Node) -> MachineBlueprint {
         memory_mib: node.memory_mib,
         cpu_model: hardware.cpu_model.clone(),
         cpu_features: hardware.cpu_features.clone(),
-        smbios: hardware
-            .smbios
-            .iter()
-            .map(|field| {
-                (
-                    field.table.clone(),
-                    field.field.clone(),
-                    field.value.clone(),
-                )
-            })
-            .collect(),
+        smbios,
         serial_ports: hardware.serial_ports,
         video: hardware.video,
         disk_cache: hardware.disk_cache,
@@ -272,16 +287,13 @@ fn console_log(request: &Request<'_>, node: &Node) -> String {
     format!("{folder}/{lab}.{name}.log")
 }
 
-/// User that the generated NoCloud configuration makes where the kind ships no login.
-pub const CLOUD_USER: &str = "admin";
-
 fn access(
     node: &Node,
     management: &management::NodeManagement,
     forwarded: SocketAddr,
 ) -> Option<Access> {
     use management::NodeManagement;
-    let login = node.guest.login.as_ref().map(|login| login.user.clone());
+    let login = node.login_after_day0().map(|login| login.user.clone());
     let user = login.or_else(|| day0::makes_user(node).then(|| CLOUD_USER.to_owned()));
     match management {
         NodeManagement::User => Some(Access {
@@ -305,10 +317,10 @@ fn access(
 }
 
 /// The text of a node's configuration, if it has one.
-fn startup_config(request: &Request<'_>, node: &Node) -> Result<Option<String>, AllocateError> {
+fn startup_config(request: &Request<'_>, node: &Node) -> Result<Option<Startup>, AllocateError> {
     let path = match &node.startup_config {
         None => return Ok(None),
-        Some(StartupConfig::Inline(text)) => return Ok(Some(text.clone())),
+        Some(StartupConfig::Inline(text)) => return Ok(Some(Startup::plain(text.as_str()))),
         Some(StartupConfig::File(path, _)) => path,
     };
     let unreadable = || AllocateError::File {
@@ -323,7 +335,7 @@ fn startup_config(request: &Request<'_>, node: &Node) -> Result<Option<String>, 
         return Err(unreadable());
     };
     String::from_utf8(content.clone())
-        .map(Some)
+        .map(|text| Some(Startup::from_file(path, text)))
         .map_err(|_| AllocateError::NotText {
             node: node.name.to_string(),
             path: path.clone(),
@@ -374,12 +386,19 @@ fn drives(
     }
     let bus = hardware.cdrom_bus;
     if let Some(medium) = day0 {
-        let name = volume("day0", "iso");
+        let (device, ending) = match medium.content.filesystem {
+            MediaFilesystem::Iso { .. } => (MediaDevice::Cdrom, "iso"),
+            MediaFilesystem::Fat { .. } => (MediaDevice::Disk, "img"),
+        };
+        let name = volume("day0", ending);
         let content = DriveContent::Media {
             volume: name.clone(),
             digest: medium.digest,
             digest_without_links: Some(medium.digest_without_links),
+            device,
         };
+        // A guest that is a stand-in reads from where its own kind has it.
+        let bus = node.guest.day0.bus;
         drives.push(Drive { bus, content });
         media.insert(name, medium.content);
     }

@@ -208,7 +208,10 @@ impl Drive {
     pub fn is_cdrom(&self) -> bool {
         matches!(
             self.content,
-            DriveContent::Media { .. } | DriveContent::HostIso { .. }
+            DriveContent::Media {
+                device: MediaDevice::Cdrom,
+                ..
+            } | DriveContent::HostIso { .. }
         )
     }
 
@@ -258,6 +261,9 @@ pub enum DriveContent {
         /// are all that changed. Absent in records of versions that did not know it.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         digest_without_links: Option<String>,
+        /// What the guest sees.
+        #[serde(skip_serializing_if = "MediaDevice::is_cdrom", default)]
+        device: MediaDevice,
     },
     /// An ISO of the user, read only.
     #[serde(rename_all = "kebab-case")]
@@ -281,20 +287,59 @@ impl DriveContent {
     }
 }
 
+/// What a guest sees a day-0 medium as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MediaDevice {
+    /// A CD-ROM.
+    #[default]
+    Cdrom,
+    /// A disk or, on the bus for those, a USB stick.
+    Disk,
+}
+
+impl MediaDevice {
+    /// Whether it is a CD-ROM.
+    pub fn is_cdrom(&self) -> bool {
+        *self == Self::Cdrom
+    }
+}
+
 /// What a day-0 medium holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaContent {
-    /// How file names are written.
-    pub naming: MediaNaming,
+    /// How files are laid out.
+    pub filesystem: MediaFilesystem,
     /// The volume label.
     pub label: String,
+    /// All files are in a tar.gz of this name, which is all that is on the medium.
+    pub archive: Option<String>,
     /// Paths and contents, sorted by path.
     pub files: Vec<(String, Vec<u8>)>,
+}
+
+/// How files are laid out on a medium.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaFilesystem {
+    /// ISO 9660.
+    Iso {
+        /// How file names are written.
+        naming: MediaNaming,
+    },
+    /// FAT.
+    Fat {
+        /// Size of the disk in bytes.
+        size_bytes: u64,
+        /// Whether it is in a partition.
+        partitioned: bool,
+    },
 }
 
 /// How file names are written on an ISO 9660 image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaNaming {
+    /// Upper case, eight characters and three.
+    Level1,
     /// Upper case, at most 31 characters: what `mkisofs -l` gives.
     Plain,
     /// With the Joliet and Rock Ridge extensions, as cloud-init expects.

@@ -121,6 +121,12 @@ codes! {
         "Anyone who reaches this host reaches the console, without a password.";
     IGNORED = "L0309", "a setting has no effect here",
         "It is understood, but this connection or kind cannot honour it.";
+    TEMPLATE = "L0801", "a template of a configuration cannot be rendered",
+        "A `startup-config` whose name ends in `.j2` is a Jinja template. It is malformed, or names something that is not there; nothing is taken for empty.";
+    CONFIG_TOO_LARGE = "L0802", "a configuration is larger than its medium",
+        "The kind reads its configuration from a disk of fixed size. Boot with less, and load the rest when the node is up.";
+    CONFIG_FORM = "L0803", "a configuration is in a form that its kind does not read at boot",
+        "What a router takes on its command line is not always what it reads from a file.";
     INVALID_CHECK = "L1101", "a check makes no sense",
         "A check looks at one thing, or has `steps`; a step looks at one thing or changes one. `docs/checks.md` shows all of them.";
     UNKNOWN_IN_CHECK = "L1102", "a check names what is not in the lab",

@@ -5,7 +5,8 @@
 //! them.
 
 use crate::blueprint::{JunctionKind, JunctionState, WireEnd, end_name};
-use crate::kind::{Dialect, Kind};
+use crate::day0::Startup;
+use crate::kind::{Dialect, Kind, Login};
 use crate::lab_check::LabCheck;
 use crate::mac::MacAddress;
 use crate::name::Name;
@@ -153,6 +154,8 @@ pub struct Node {
     pub startup_config: Option<StartupConfig>,
     /// Where it is given.
     pub startup_config_span: Option<Span>,
+    /// Whether what management needs is added to its configuration.
+    pub management_config: bool,
     /// A ready-made day-0 medium, relative to the lab's folder.
     pub config_medium: Option<(String, Span)>,
     /// An ISO to insert, relative to the lab's folder.
@@ -163,6 +166,29 @@ impl Node {
     /// The dialect in which a configuration is generated when none is given.
     pub fn dialect(&self) -> Dialect {
         self.guest.day0.dialect
+    }
+
+    /// Whether its configuration is a template.
+    pub fn has_template(&self) -> bool {
+        match &self.startup_config {
+            Some(StartupConfig::File(path, _)) => path.ends_with(Startup::TEMPLATE_ENDING),
+            Some(StartupConfig::Inline(_)) | None => false,
+        }
+    }
+
+    /// The login that it has once it read its first configuration; `None` where there is none, or
+    /// only one by key.
+    pub fn login_after_day0(&self) -> Option<&Login> {
+        let made = self.guest.day0.login.as_ref();
+        made.filter(|_| self.has_management_config())
+            .or(self.guest.login.as_ref())
+    }
+
+    /// Whether a template of its kind for what management needs goes onto its medium.
+    pub fn has_management_config(&self) -> bool {
+        let day0 = &self.guest.day0;
+        let is_wanted = self.management_config && self.config_medium.is_none();
+        is_wanted && day0.takes_config() && day0.management.is_some()
     }
 
     /// Whether another kind's image boots in place of its own.

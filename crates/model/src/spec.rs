@@ -67,6 +67,8 @@ pub struct NodeSpec {
     pub console_port: Option<Spanned<u16>>,
     /// The first configuration.
     pub startup_config: Option<Spanned<StartupConfigSpec>>,
+    /// Whether what management needs is added to its configuration.
+    pub management_config: Option<Spanned<bool>>,
     /// A ready-made day-0 medium, relative to the lab's folder.
     pub config_medium: Option<Spanned<String>>,
     /// An ISO to insert, relative to the lab's folder.

@@ -15,7 +15,7 @@ use virt::storage_vol::StorageVol;
 use virt::stream::Stream;
 use vnflab_engine::driver::VOLUME_POOL;
 use vnflab_engine::driver::libvirt::default_uri;
-use vnflab_engine::performer::media_image;
+use vnflab_engine::media::media_image;
 use vnflab_model::blueprint::{Attachment, Blueprint, DriveContent, NodeBlueprint};
 use vnflab_model::domain_xml::{domain_xml, network_xml};
 use vnflab_model::observed::Scope;

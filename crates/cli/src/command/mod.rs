@@ -5,6 +5,7 @@ pub(crate) mod capture;
 pub(crate) mod carry_out;
 mod check;
 mod completions;
+mod config;
 mod console;
 mod docs;
 mod doctor;
@@ -59,6 +60,7 @@ pub(crate) fn run(cli: &Cli, screen: &Screen) -> Result<ExitCode, CommandError> 
         Command::Image(arguments) => image::run(global, arguments, screen),
         Command::Doctor => doctor::run(global, screen),
         Command::Explain(arguments) => explain::run(arguments, screen),
+        Command::Config(arguments) => config::run(global, arguments, screen),
         Command::Xml(arguments) => xml::run(global, arguments, screen),
         Command::Schema => render::schema(screen, &native::json_schema()),
         Command::Completions(arguments) => completions::run(arguments, screen),

@@ -4,7 +4,7 @@ use super::table::{Cell, Table};
 use super::{Format, Screen};
 use crate::error::CommandError;
 use serde::Serialize;
-use vnflab_model::kind::{Catalogue, Kind, Support};
+use vnflab_model::kind::{Catalogue, Kind, MediumDevice, Support};
 
 /// All kinds.
 pub(crate) fn list(screen: &Screen, catalogue: &Catalogue) -> Result<(), CommandError> {
@@ -129,6 +129,17 @@ pub(crate) fn facts(kind: &Kind) -> Vec<(&'static str, String)> {
             None => format!("{}, no password", login.user),
         }),
     );
+    optional(
+        "day-0 login",
+        kind.day0
+            .login
+            .as_ref()
+            .filter(|_| kind.day0.takes_config())
+            .map(|login| {
+                let password = login.password.as_deref().unwrap_or("by key");
+                format!("{} / {password}", login.user)
+            }),
+    );
     optional("image names", Some(kind.image_patterns.join(", ")));
     optional("default image", kind.default_image.clone());
     facts
@@ -136,10 +147,31 @@ pub(crate) fn facts(kind: &Kind) -> Vec<(&'static str, String)> {
 
 fn day0(kind: &Kind) -> String {
     let day0 = &kind.day0;
-    match &day0.file {
-        Some(file) => format!("{} medium `{}` with `{file}`", day0.form.word(), day0.label),
-        None if day0.form == vnflab_model::kind::MediaForm::None => "none".to_owned(),
-        None => format!("{} medium `{}`", day0.form.word(), day0.label),
+    let mut words = Vec::new();
+    if day0.takes_config() {
+        let device = match day0.device {
+            MediumDevice::Cdrom => "CD-ROM",
+            MediumDevice::Disk => "disk",
+            MediumDevice::Usb => "USB stick",
+        };
+        words.push(format!(
+            "{} medium `{}`, a {device}",
+            day0.form.word(),
+            day0.label
+        ));
+        words.extend(day0.file.as_ref().map(|file| format!("with `{file}`")));
+        words.extend(
+            day0.archive
+                .as_ref()
+                .map(|archive| format!("in `{archive}`")),
+        );
+    }
+    if !day0.smbios.is_empty() {
+        words.push("SMBIOS strings".to_owned());
+    }
+    match words.is_empty() {
+        true => "none".to_owned(),
+        false => words.join(" "),
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub(crate) mod capture;
 pub(crate) mod check;
+pub(crate) mod config;
 pub(crate) mod diagnostic;
 pub(crate) mod doctor;
 pub(crate) mod explain;

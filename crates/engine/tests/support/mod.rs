@@ -7,8 +7,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use vnflab_model::blueprint::{
     Accelerator, Attachment, Blueprint, Carrier, CarrierPolicy, Console, Drive, DriveContent,
     Forward, Junction, JunctionKind, JunctionState, Lease, MachineBlueprint, MediaContent,
-    MediaNaming, NetworkBlueprint, Nic, NicRole, NodeBlueprint, ReadyBlueprint, WireBlueprint,
-    WireEnd,
+    MediaDevice, MediaFilesystem, MediaNaming, NetworkBlueprint, Nic, NicRole, NodeBlueprint,
+    ReadyBlueprint, WireBlueprint, WireEnd,
 };
 use vnflab_model::kind::{Bus, Firmware, Machine, NicModel, Video};
 use vnflab_model::observed::VolumeName;
@@ -152,8 +152,11 @@ impl TestLab {
         };
         let day0 = volume("day0", "iso");
         let content = MediaContent {
-            naming: MediaNaming::Extended,
+            filesystem: MediaFilesystem::Iso {
+                naming: MediaNaming::Extended,
+            },
             label: "cidata".to_owned(),
+            archive: None,
             files: vec![(
                 "user-data".to_owned(),
                 test_node.configuration.clone().into_bytes(),
@@ -176,6 +179,7 @@ impl TestLab {
                     // As good as a digest here: it changes with the content.
                     digest: format!("{} {:?}", test_node.configuration, self.ring),
                     digest_without_links: Some(test_node.configuration.clone()),
+                    device: MediaDevice::Cdrom,
                 },
             },
         ];

@@ -2,6 +2,7 @@
 
 use super::{AllocateError, Request};
 use crate::blueprint::{Forward, Lease, NetworkBlueprint};
+use crate::day0::ManagementAddress;
 use crate::hash;
 use crate::lab::Node;
 use crate::observed::Scope;
@@ -12,6 +13,10 @@ use std::net::Ipv4Addr;
 
 /// The guest's address in QEMU's user-mode networking, the same in every guest (QEMU's default).
 pub(super) const USER_NETWORK_GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
+
+/// QEMU's own address there, and the length of the network's prefix (QEMU's defaults).
+const USER_NETWORK_GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+const USER_NETWORK_PREFIX: u8 = 24;
 
 /// First host part that a node gets by its number; those below are for the gateway and for what
 /// people set by hand.
@@ -49,6 +54,28 @@ pub(super) struct LabManagement {
     pub(super) networks: Vec<NetworkBlueprint>,
     /// For each node, in the order of the lab.
     pub(super) nodes: Vec<NodeManagement>,
+}
+
+impl LabManagement {
+    /// The address that a node has by the lab's order, where we know its network.
+    pub(super) fn address(&self, position: usize) -> Option<ManagementAddress> {
+        match &self.nodes[position] {
+            NodeManagement::User => Some(ManagementAddress {
+                address: USER_NETWORK_GUEST,
+                prefix_length: USER_NETWORK_PREFIX,
+                gateway: Some(USER_NETWORK_GATEWAY),
+            }),
+            NodeManagement::Bridge { bridge, address } => {
+                let network = self.networks.iter().find(|one| one.bridge == *bridge)?;
+                Some(ManagementAddress {
+                    address: (*address)?,
+                    prefix_length: network.prefix_length,
+                    gateway: Some(network.gateway),
+                })
+            }
+            NodeManagement::Unconnected => None,
+        }
+    }
 }
 
 pub(super) fn allocate(

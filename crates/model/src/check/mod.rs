@@ -7,6 +7,7 @@
 mod addresses;
 mod configuration;
 mod consoles;
+mod day0;
 mod images;
 mod impairments;
 mod macs;
@@ -37,6 +38,7 @@ pub const RULES: &[Rule] = &[
     addresses::RULE,
     paths::RULE,
     configuration::RULE,
+    day0::RULE,
     images::RULE,
     impairments::RULE,
     recipes::RULE,

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use crate::blueprint::CarrierPolicy;
 
+use super::day0::Day0File;
 use super::hardware as rules;
 use super::mistake::{Mistake, Mistakes};
 use super::recipes::RecipesFile;
 use super::{
-    Bus, Day0, Dialect, DiskCache, ExtraDisk, Firmware, Hardware, InterfacePattern, Interfaces,
-    Kind, Login, Machine, MediaForm, NicModel, Ready, SmbiosField, Support, Video,
+    Bus, DiskCache, ExtraDisk, Firmware, Hardware, InterfacePattern, Interfaces, Kind, Login,
+    Machine, NicModel, Ready, SmbiosField, Support, Video,
 };
 
 /// Most interfaces that a kind may claim: more than any VNF has, and few enough to be counted
@@ -106,15 +107,6 @@ struct InterfacesFile {
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Day0File {
-    form: Option<MediaForm>,
-    label: Option<String>,
-    file: Option<String>,
-    dialect: Option<Dialect>,
-}
-
-#[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct ReadyFile {
     patterns: Option<Vec<String>>,
     timeout_seconds: Option<u64>,
@@ -122,9 +114,36 @@ struct ReadyFile {
 
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct LoginFile {
+pub(super) struct LoginFile {
     user: String,
     password: Option<String>,
+}
+
+impl From<LoginFile> for Login {
+    fn from(file: LoginFile) -> Self {
+        Self {
+            user: file.user,
+            password: file.password,
+        }
+    }
+}
+
+/// SMBIOS fields in a row.
+pub(super) fn smbios(
+    tables: Option<BTreeMap<String, BTreeMap<String, String>>>,
+) -> Vec<SmbiosField> {
+    let fields = |(table, fields): (String, BTreeMap<String, String>)| {
+        fields.into_iter().map(move |(field, value)| SmbiosField {
+            table: table.clone(),
+            field,
+            value,
+        })
+    };
+    tables
+        .unwrap_or_default()
+        .into_iter()
+        .flat_map(fields)
+        .collect()
 }
 
 /// The JSON schema of a kind's file, for editors.
@@ -176,14 +195,11 @@ impl KindFile {
             interfaces.minimum_count,
             interfaces.limit,
             interfaces.carrier,
-            day0.form,
-            day0.label,
-            day0.file,
-            day0.dialect,
             ready.patterns,
             ready.timeout_seconds,
         );
         self.recipes.inherit(&parent.recipes);
+        self.day0.inherit(&parent.day0);
     }
 
     /// The kind, once everything is inherited.
@@ -209,17 +225,6 @@ impl KindFile {
         let cpus = hardware.cpus.unwrap_or(1);
         let memory_mib = hardware.memory_mib.unwrap_or(1024);
         let disk_bus = hardware.disk_bus.unwrap_or(Bus::Virtio);
-        let smbios = hardware
-            .smbios
-            .unwrap_or_default()
-            .into_iter()
-            .flat_map(|(table, fields)| {
-                fields.into_iter().map(move |(field, value)| SmbiosField {
-                    table: table.clone(),
-                    field,
-                    value,
-                })
-            });
         let names = interfaces
             .names
             .unwrap_or_else(|| vec!["eth{n}".to_owned()]);
@@ -229,6 +234,34 @@ impl KindFile {
         });
         let patterns: Vec<_> = patterns.collect();
         let limit = interfaces.limit.unwrap_or(25).min(INTERFACE_LIMIT);
+        let hardware = Hardware {
+            machine: hardware.machine.unwrap_or(Machine::Pc),
+            machine_features: rules::machine_features(hardware.machine_features, mistakes),
+            cpu_model: hardware.cpu_model,
+            cpu_features: hardware.cpu_features.unwrap_or_default(),
+            firmware: hardware.firmware.unwrap_or(Firmware::Bios),
+            cpus,
+            minimum_cpus: hardware.minimum_cpus.unwrap_or(1).min(cpus),
+            memory_mib,
+            minimum_memory_mib: hardware.minimum_memory_mib.unwrap_or(64).min(memory_mib),
+            disk_bus,
+            disk_cache: hardware.disk_cache,
+            cdrom_bus: hardware.cdrom_bus.unwrap_or(Bus::Ide),
+            extra_disks: hardware
+                .extra_disks
+                .unwrap_or_default()
+                .into_iter()
+                .map(|disk| ExtraDisk {
+                    size_mib: disk.size_mib,
+                    bus: disk.bus,
+                })
+                .collect(),
+            nic_model: hardware.nic_model.unwrap_or(NicModel::Virtio),
+            smbios: smbios(hardware.smbios),
+            serial_ports: hardware.serial_ports.unwrap_or(1),
+            video: hardware.video.unwrap_or(Video::Vga),
+        };
+        let day0 = self.day0.into_day0(&hardware, mistakes);
         Kind {
             title: self.title.unwrap_or_else(|| self.name.clone()),
             name: self.name,
@@ -238,33 +271,7 @@ impl KindFile {
                 Some(SupportWord::PublicFacts) | None => Support::PublicFacts,
             },
             source: self.source.unwrap_or_default(),
-            hardware: Hardware {
-                machine: hardware.machine.unwrap_or(Machine::Pc),
-                machine_features: rules::machine_features(hardware.machine_features, mistakes),
-                cpu_model: hardware.cpu_model,
-                cpu_features: hardware.cpu_features.unwrap_or_default(),
-                firmware: hardware.firmware.unwrap_or(Firmware::Bios),
-                cpus,
-                minimum_cpus: hardware.minimum_cpus.unwrap_or(1).min(cpus),
-                memory_mib,
-                minimum_memory_mib: hardware.minimum_memory_mib.unwrap_or(64).min(memory_mib),
-                disk_bus,
-                disk_cache: hardware.disk_cache,
-                cdrom_bus: hardware.cdrom_bus.unwrap_or(Bus::Ide),
-                extra_disks: hardware
-                    .extra_disks
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(|disk| ExtraDisk {
-                        size_mib: disk.size_mib,
-                        bus: disk.bus,
-                    })
-                    .collect(),
-                nic_model: hardware.nic_model.unwrap_or(NicModel::Virtio),
-                smbios: smbios.collect(),
-                serial_ports: hardware.serial_ports.unwrap_or(1),
-                video: hardware.video.unwrap_or(Video::Vga),
-            },
+            hardware,
             interfaces: Interfaces {
                 management: interfaces.management,
                 dummies: interfaces.dummies.unwrap_or(0).min(INTERFACE_LIMIT),
@@ -274,12 +281,7 @@ impl KindFile {
                 limit,
                 carrier: interfaces.carrier.unwrap_or_default(),
             },
-            day0: Day0 {
-                form: self.day0.form.unwrap_or(MediaForm::None),
-                label: self.day0.label.unwrap_or_else(|| "config".to_owned()),
-                file: self.day0.file,
-                dialect: self.day0.dialect.unwrap_or(Dialect::None),
-            },
+            day0,
             ready: Ready {
                 patterns: self
                     .ready
@@ -287,10 +289,7 @@ impl KindFile {
                     .unwrap_or_else(|| vec!["login:".to_owned()]),
                 timeout: Duration::from_secs(self.ready.timeout_seconds.unwrap_or(300)),
             },
-            login: self.login.map(|login| Login {
-                user: login.user,
-                password: login.password,
-            }),
+            login: self.login.map(Login::from),
             caveats: self.caveats.unwrap_or_default(),
             image_patterns: self.image_patterns.unwrap_or_default(),
             default_image: self.default_image,

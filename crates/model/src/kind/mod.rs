@@ -3,7 +3,34 @@
 //! A kind is data. Code asks a [`Kind`] for a property and never looks at its name. The texts are
 //! read by [`file`]; [`catalogue`] joins them with their parents and the user's own.
 
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
+            serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        pub enum $name {
+            $($(#[$variant_meta])* #[serde(rename = $word)] $variant,)*
+        }
+
+        impl $name {
+            /// All of them, as they are written.
+            pub const WORDS: &'static [&'static str] = &[$($word),*];
+
+            /// The word for it, in files and in libvirt alike.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// What a word stands for.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
 mod catalogue;
+mod day0;
 mod file;
 mod hardware;
 mod mistake;
@@ -11,9 +38,11 @@ mod pattern;
 mod recipes;
 
 use crate::blueprint::CarrierPolicy;
+
 use std::time::Duration;
 
 pub use catalogue::{Catalogue, CatalogueError};
+pub use day0::{Day0, Dialect, MediaForm, MediaNames, MediumDevice, Refusal};
 pub use file::schema as file_schema;
 pub use mistake::Mistake;
 pub use pattern::{InterfacePattern, PatternError};
@@ -124,32 +153,6 @@ pub struct SmbiosField {
     pub field: String,
     /// Its text.
     pub value: String,
-}
-
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
-            serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-        pub enum $name {
-            $($(#[$variant_meta])* #[serde(rename = $word)] $variant,)*
-        }
-
-        impl $name {
-            /// All of them, as they are written.
-            pub const WORDS: &'static [&'static str] = &[$($word),*];
-
-            /// The word for it, in files and in libvirt alike.
-            pub fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-
-            /// What a word stands for.
-            pub fn from_word(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)* _ => None }
-            }
-        }
-    };
 }
 
 words! {
@@ -314,28 +317,6 @@ words! {
     }
 }
 
-words! {
-    /// Forms of the medium that brings the first configuration.
-    MediaForm {
-        /// None: the guest is configured by hand.
-        None = "none",
-        /// A plain ISO 9660 image with one configuration file in its root.
-        Iso = "iso",
-        /// cloud-init's NoCloud: an ISO 9660 image labelled `cidata`.
-        Nocloud = "nocloud",
-    }
-}
-
-words! {
-    /// What kind of configuration is generated where the lab gives none.
-    Dialect {
-        /// None.
-        None = "none",
-        /// frr.conf: loopback, numbered links, OSPF.
-        Frr = "frr",
-    }
-}
-
 /// How a kind's interfaces are counted and named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interfaces {
@@ -373,19 +354,6 @@ impl Interfaces {
             number.parse().ok().filter(|_| plain)
         })
     }
-}
-
-/// How a kind takes its first configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Day0 {
-    /// Form of the medium.
-    pub form: MediaForm,
-    /// Its volume label.
-    pub label: String,
-    /// The configuration file: its name on an ISO, its path in the guest for NoCloud.
-    pub file: Option<String>,
-    /// What is generated where the lab gives no configuration.
-    pub dialect: Dialect,
 }
 
 /// How one sees on the console that a node is up.

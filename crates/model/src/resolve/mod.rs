@@ -259,6 +259,10 @@ fn resolve_node(
                 StartupConfigSpec::File(path) => StartupConfig::File(path.clone(), config.span),
             }),
         startup_config_span: spec.startup_config.as_ref().map(|config| config.span),
+        management_config: spec
+            .management_config
+            .as_ref()
+            .is_none_or(|wanted| wanted.value),
         config_medium: spec
             .config_medium
             .as_ref()

@@ -38,6 +38,7 @@ pub fn stand_in(lab: &mut Lab, with: &Arc<Kind>, missing: impl Fn(&Node) -> bool
             );
         }
         node.startup_config = None;
+        node.management_config = true;
         node.config_medium = None;
         node.cdrom = None;
         node.guest = Arc::clone(with);

@@ -128,6 +128,29 @@ fn facts(case: &str) -> Facts {
                 .labs
                 .insert("ring".to_owned(), "there/lab.yaml".to_owned());
         }
+        "L0801-template" => {
+            for (name, text) in [
+                (
+                    "router.j2",
+                    "hostname {{ node.name }}\nrouter-id {{ node.loopbak }}\n",
+                ),
+                (
+                    "malformed.j2",
+                    "{% for interface in node.interfaces %}\nx\n",
+                ),
+            ] {
+                let content = Some(text.as_bytes().to_vec());
+                let path = format!("/lab/{name}");
+                let fact = FileFact::Present { path, content };
+                facts.files.insert(name.to_owned(), fact);
+            }
+        }
+        "L0802-large" => {
+            let content = Some(vec![b'!'; 9 * 1024 * 1024]);
+            let path = "/lab/large.cfg".to_owned();
+            let fact = FileFact::Present { path, content };
+            facts.files.insert("large.cfg".to_owned(), fact);
+        }
         _ => {}
     }
     facts

@@ -70,6 +70,9 @@ keys! {
     HOSTNAME = "hostname", Form::Text, "edge1",
         "The host name in the guest, where it is not the node's name.";
 
+    MANAGEMENT_CONFIG = "management-config", Form::Boolean, "false",
+        "Whether what management needs is added to the configuration: host name, user, SSH key, management address. `true` by default; with `false` the node boots with nothing but the `startup-config`.";
+
     FILE = "file", Form::Path, "r1.cfg",
         "A file with the configuration, relative to the lab's folder.";
     TEXT = "text", Form::Text, "hostname r1",
@@ -217,6 +220,7 @@ pub(super) static SHARED: Table = Table {
         &MEMORY,
         &INTERFACES,
         &STARTUP_CONFIG,
+        &MANAGEMENT_CONFIG,
         &CDROM,
         &MGMT_BRIDGE,
     ],
@@ -232,6 +236,7 @@ pub(super) static OF_KIND: Table = Table {
         &MEMORY,
         &INTERFACES,
         &STARTUP_CONFIG,
+        &MANAGEMENT_CONFIG,
         &CDROM,
         &MGMT_BRIDGE,
     ],
@@ -248,6 +253,7 @@ pub(super) static NODE: Table = Table {
         &MEMORY,
         &INTERFACES,
         &STARTUP_CONFIG,
+        &MANAGEMENT_CONFIG,
         &HOSTNAME,
         &CONSOLE,
         &MAC,

@@ -85,6 +85,7 @@ struct Settings {
     memory_mib: Option<Spanned<u64>>,
     interface_count: Option<Spanned<u32>>,
     startup_config: Option<Spanned<StartupConfigSpec>>,
+    management_config: Option<Spanned<bool>>,
     cdrom: Option<Spanned<String>>,
     management_bridge: Option<Spanned<String>>,
     hostname: Option<Spanned<String>>,
@@ -277,6 +278,7 @@ impl Reader<'_> {
                 memory_mib: first!(memory_mib, own, of_kind, defaults),
                 interface_count: first!(interface_count, own, of_kind, defaults),
                 startup_config: first!(startup_config, own, of_kind, defaults),
+                management_config: first!(management_config, own, of_kind, defaults),
                 cdrom: first!(cdrom, own, of_kind, defaults),
                 management_bridge: first!(management_bridge, own, of_kind, defaults),
                 kind,
@@ -319,6 +321,7 @@ impl Reader<'_> {
         settings.memory_mib = fields.memory(&key::MEMORY, found);
         settings.interface_count = fields.integer(&key::INTERFACES, found);
         settings.startup_config = startup_config(fields, found);
+        settings.management_config = fields.boolean(&key::MANAGEMENT_CONFIG, found);
         settings.cdrom = fields.text(&key::CDROM, found);
         settings.management_bridge = fields.text(&key::MGMT_BRIDGE, found);
         if fields.has(&key::HOSTNAME) {

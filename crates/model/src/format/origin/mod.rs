@@ -151,6 +151,7 @@ fn node_file(
         management_bridge: fields.text(&key::BRIDGE, found),
         console_port: fields.port(&key::CONSOLE, found),
         startup_config,
+        management_config: None,
         config_medium,
         cdrom: fields
             .text(&key::CDROM, found)
