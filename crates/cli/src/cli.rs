@@ -356,7 +356,7 @@ pub(crate) struct ImageNamesArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ImageBuildArgs {
     /// The image
-    #[arg(value_name = "NAME", value_parser = ["frr"])]
+    #[arg(value_name = "NAME", value_parser = ["frr", "debian"])]
     pub(crate) name: String,
 }
 

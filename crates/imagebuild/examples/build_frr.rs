@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use vnflab_imagebuild::{FrrBuild, build_frr};
+use vnflab_imagebuild::{ImageBuild, build_frr};
 
 #[allow(
     clippy::print_stdout,
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         .next()
         .unwrap_or_else(|| home.join(".cache/vnflab/image"));
     let started = Instant::now();
-    let request = FrrBuild {
+    let request = ImageBuild {
         output,
         cache_dir,
         mirror: None,

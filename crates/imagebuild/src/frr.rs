@@ -21,7 +21,7 @@ use crate::modules::KernelModules;
 use crate::tools::Run;
 use crate::tree::{Content, FileTree, Owner, canonical};
 use crate::{
-    BuildError, BuiltImage, FrrBuild, PackageVersion, Step, cpio, elf, guest, io_error, kernel,
+    BuildError, BuiltImage, ImageBuild, PackageVersion, Step, cpio, elf, guest, io_error, kernel,
     missing_tools,
 };
 
@@ -57,7 +57,7 @@ const ROOT_FORMAT: Ext4Format<'static> = Ext4Format {
 /// # Errors
 /// See [`BuildError`]. After an error, and after a kill at any moment, `request.output` is as it
 /// was before.
-pub fn build_frr(request: &FrrBuild, progress: &dyn Fn(Step)) -> Result<BuiltImage, BuildError> {
+pub fn build_frr(request: &ImageBuild, progress: &dyn Fn(Step)) -> Result<BuiltImage, BuildError> {
     let missing = missing_tools();
     if !missing.is_empty() {
         return Err(BuildError::ToolsMissing { missing });
@@ -79,10 +79,7 @@ pub fn build_frr(request: &FrrBuild, progress: &dyn Fn(Step)) -> Result<BuiltIma
         .cloned()
         .expect("the kernel package is fetched last");
 
-    let work = tempfile::Builder::new()
-        .prefix(WORK_PREFIX)
-        .tempdir_in(&cache_dir)
-        .map_err(io_error(&cache_dir))?;
+    let work = work_folder(&cache_dir)?;
     progress(Step::Unpack);
     let mut root = FileTree::merged();
     let checker = install_packages(&listed, &fetched, &mut root)?;
@@ -150,12 +147,20 @@ pub fn build_frr(request: &FrrBuild, progress: &dyn Fn(Step)) -> Result<BuiltIma
 /// Name prefix of work folders in the cache.
 const WORK_PREFIX: &str = "work-";
 
-fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
+/// A folder that is removed at the end, or by the next build.
+pub(crate) fn work_folder(cache_dir: &Path) -> Result<tempfile::TempDir, BuildError> {
+    tempfile::Builder::new()
+        .prefix(WORK_PREFIX)
+        .tempdir_in(cache_dir)
+        .map_err(io_error(cache_dir))
+}
+
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
     std::path::absolute(path).map_err(io_error(path))
 }
 
 /// Waits until no other build uses the cache. The lock ends with the returned file.
-fn take_turn(cache_dir: &Path, progress: &dyn Fn(Step)) -> Result<fs::File, BuildError> {
+pub(crate) fn take_turn(cache_dir: &Path, progress: &dyn Fn(Step)) -> Result<fs::File, BuildError> {
     let path = cache_dir.join("lock");
     let file = fs::File::create(&path).map_err(io_error(&path))?;
     if file.try_lock().is_err() {
@@ -166,7 +171,7 @@ fn take_turn(cache_dir: &Path, progress: &dyn Fn(Step)) -> Result<fs::File, Buil
 }
 
 /// Removes what killed builds left in the cache; we hold the lock, so nobody uses it.
-fn remove_leftovers(cache_dir: &Path) {
+pub(crate) fn remove_leftovers(cache_dir: &Path) {
     let Ok(entries) = fs::read_dir(cache_dir) else {
         return;
     };
@@ -357,7 +362,7 @@ fn install_kernel(
 }
 
 /// Moves the finished image to its place in one step.
-fn publish(qcow2: &Path, output: &Path) -> Result<(), BuildError> {
+pub(crate) fn publish(qcow2: &Path, output: &Path) -> Result<(), BuildError> {
     let folder = output.parent().unwrap_or(Path::new("/"));
     let mut file = tempfile::Builder::new()
         .prefix(".vnflab-image-")

@@ -1,8 +1,9 @@
-//! Builds vnflab's own VM images from Debian packages, without root and without loop devices.
+//! Builds vnflab's own VM images from Debian packages, without loop devices, and the `frr` image
+//! without root.
 //!
 //! It is not an image store and knows nothing of labs: a request goes in, a bootable qcow2 file
 //! and facts about it come out. Two invariants: the output path holds a whole image or what it
-//! held before, at any moment; and the same packages give the same bytes.
+//! held before, at any moment; and the same packages give the same bytes (the `frr` image).
 //!
 //! ```text
 //! lists (frr/*.txt) ─► apt ─► packages ─┬─► file tree ────────► ext4 ─┐
@@ -16,6 +17,7 @@ mod apt;
 mod contents;
 mod cpio;
 mod deb;
+mod debian;
 mod disk;
 mod elf;
 mod ext4;
@@ -26,16 +28,17 @@ mod modules;
 mod tools;
 mod tree;
 
+pub use debian::build_debian;
 pub use frr::build_frr;
-pub use tools::{FRR_TOOLS, Tool, missing_tools};
+pub use tools::{DEBIAN_TOOLS, FRR_TOOLS, Tool, missing_tools};
 
 /// Time stamp of everything in an image: 1 January 2024, 00:00 UTC. Any constant does; a guest
 /// whose clock is behind its files' times would be odd, so it lies in the past.
 pub(crate) const EPOCH_SECONDS: u64 = 1_704_067_200;
 
-/// What to build the `frr` image from, and where to.
+/// What to build an image from, and where to.
 #[derive(Debug, Clone)]
-pub struct FrrBuild {
+pub struct ImageBuild {
     /// Path of the qcow2 file; replaced in one step when the image is whole.
     pub output: PathBuf,
     /// Folder for downloaded packages, package indexes and work files. It is created when

@@ -85,9 +85,50 @@ pub(crate) const SYSLINUX_MBR: &str = "/usr/lib/syslinux/mbr/mbr.bin";
 /// Folders searched besides `PATH`: an ordinary user's `PATH` on Debian lacks the `sbin` ones.
 const EXTRA_FOLDERS: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
 
+/// The programs that a build of the `debian` image runs.
+pub const DEBIAN_TOOLS: &[Tool] = &[
+    Tool {
+        program: "mmdebstrap",
+        package: "mmdebstrap",
+    },
+    Tool {
+        program: "dpkg-query",
+        package: "dpkg",
+    },
+    Tool {
+        program: "mke2fs",
+        package: "e2fsprogs",
+    },
+    Tool {
+        program: "mformat",
+        package: "mtools",
+    },
+    Tool {
+        program: "mcopy",
+        package: "mtools",
+    },
+    Tool {
+        program: "syslinux",
+        package: "syslinux",
+    },
+    Tool {
+        program: SYSLINUX_MBR,
+        package: "syslinux-common",
+    },
+    Tool {
+        program: "qemu-img",
+        package: "qemu-utils",
+    },
+];
+
 /// The tools of [`FRR_TOOLS`] that this host does not have.
 pub fn missing_tools() -> Vec<Tool> {
-    FRR_TOOLS
+    missing_of(FRR_TOOLS)
+}
+
+/// Those of some tools that this host does not have.
+pub(crate) fn missing_of(tools: &[Tool]) -> Vec<Tool> {
+    tools
         .iter()
         .filter(|tool| locate(tool.program).is_none())
         .cloned()

@@ -17,7 +17,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use machine::{Disk, Machine, MachineSpec, NicModel};
-use vnflab_imagebuild::{BuildError, FrrBuild, build_frr, missing_tools};
+use vnflab_imagebuild::{BuildError, ImageBuild, build_frr, missing_tools};
 use vnflab_testkit::{Proof, missing_program};
 
 /// The image promises ten seconds on an idle host; a busy one with two machines gets more.
@@ -44,7 +44,7 @@ fn cache_dir() -> PathBuf {
 fn the_image_is_reproducible_and_boots_into_a_router() {
     let folder = tempfile::tempdir().unwrap();
     let build = |name: &str| {
-        let request = FrrBuild {
+        let request = ImageBuild {
             output: folder.path().join(name),
             cache_dir: cache_dir(),
             mirror: None,

@@ -11,13 +11,16 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use vnflab_engine::driver::libvirt::LibvirtDriver;
 use vnflab_engine::image::store::{ImageStore, StoreError, StoredImage, Verification};
-use vnflab_imagebuild::{BuildError, FrrBuild, build_frr};
+use vnflab_imagebuild::{BuildError, BuiltImage, ImageBuild, Step, build_debian, build_frr};
 
 /// The name of our own image in the store.
 pub(super) const OWN_IMAGE: &str = "frr";
 
-/// Its name in the store while it waits to take the place of an older one.
-const NEXT_OWN_IMAGE: &str = "frr.next";
+/// The Debian cloud guest's name there; only root can build it.
+const DEBIAN_IMAGE: &str = "debian";
+
+/// What follows an image's name in the store while it waits to take the place of an older one.
+const NEXT: &str = ".next";
 
 /// Where root's builds keep downloaded packages.
 const ROOT_CACHE: &str = "/var/cache/vnflab/image-build";
@@ -33,8 +36,7 @@ pub(super) fn run(
         ImageCommand::Ls => render::images::list(screen, &store.list()?),
         ImageCommand::Add(arguments) => add(&store, arguments, screen),
         ImageCommand::Rm(arguments) => remove(&store, arguments, screen),
-        // There is one image of our own so far, and the argument takes no other name.
-        ImageCommand::Build(_) => build(&store, screen),
+        ImageCommand::Build(arguments) => build(&store, &arguments.name, screen),
         ImageCommand::Verify(arguments) => verify(&store, arguments, screen),
     }
 }
@@ -138,62 +140,86 @@ fn verify(
     }
 }
 
-/// Builds our own image and puts it in the place of an older one.
-fn build(store: &ImageStore, screen: &Screen) -> Result<(), CommandError> {
+/// Builds an image of our own and puts it in the place of an older one.
+fn build(store: &ImageStore, name: &str, screen: &Screen) -> Result<(), CommandError> {
+    let recipe = recipe(name)?;
     let cache_dir = cache_folder()?;
-    let output = cache_dir.join(format!("{OWN_IMAGE}.qcow2"));
+    let output = cache_dir.join(format!("{name}.qcow2"));
     let began = Instant::now();
     let progress = RefCell::new(Progress::new(screen));
-    let built = build_frr(
-        &FrrBuild {
+    let built = recipe(
+        &ImageBuild {
             output: output.clone(),
             cache_dir,
             mirror: None,
         },
         &|step| {
             let what = render::images::step(&step);
-            progress.borrow_mut().stage(OWN_IMAGE, &what);
+            progress.borrow_mut().stage(name, &what);
         },
     );
     progress.borrow_mut().clear();
     let built = built?;
-    let present = match store.find(OWN_IMAGE) {
+    let present = match store.find(name) {
         Ok(image) => Some(image),
         Err(StoreError::Missing(_)) => None,
         Err(error) => return Err(error.into()),
     };
     let image = match present {
         Some(image) if image.sha256 == built.sha256 => image,
-        Some(_) => replace(store, &output, screen)?,
-        None => copy_in(store, &output, Some(OWN_IMAGE), screen)?,
+        Some(_) => replace(store, name, &output, screen)?,
+        None => copy_in(store, &output, Some(name), screen)?,
     };
     // The store has it now; whether the copy can be removed changes nothing.
     let _ = std::fs::remove_file(&output);
     render::images::built(screen, &image, &built, began.elapsed())
 }
 
+/// How an image of ours is built.
+type Recipe = fn(&ImageBuild, &dyn Fn(Step)) -> Result<BuiltImage, BuildError>;
+
+fn recipe(name: &str) -> Result<Recipe, CommandError> {
+    match name {
+        DEBIAN_IMAGE if !geteuid().is_root() => {
+            let message = "only root can build the `debian` image: its packages run scripts";
+            Err(CommandError::new(ErrorKind::Host, message)
+                .hint("Debian's own `genericcloud` image serves as well; add it with `image add`."))
+        }
+        DEBIAN_IMAGE => Ok(build_debian),
+        // The argument takes no other name.
+        _ => Ok(build_frr),
+    }
+}
+
 /// Puts a new image of ours in the place of the older one.
 ///
 /// The store has no renaming, so the new one is first copied in under a name of its own: what
 /// commonly fails, such as a full disk, does so while the older one is still there.
-fn replace(store: &ImageStore, new: &Path, screen: &Screen) -> Result<StoredImage, CommandError> {
-    match store.remove(NEXT_OWN_IMAGE) {
+fn replace(
+    store: &ImageStore,
+    name: &str,
+    new: &Path,
+    screen: &Screen,
+) -> Result<StoredImage, CommandError> {
+    let next = format!("{name}{NEXT}");
+    match store.remove(&next) {
         // It is left from a replacement that was broken off.
         Ok(()) | Err(StoreError::Missing(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    copy_in(store, new, Some(NEXT_OWN_IMAGE), screen)?;
+    copy_in(store, new, Some(&next), screen)?;
     let replaced = store
-        .remove(OWN_IMAGE)
-        .and_then(|()| copy_in(store, new, Some(OWN_IMAGE), screen));
+        .remove(name)
+        .and_then(|()| copy_in(store, new, Some(name), screen));
     match replaced {
         Ok(image) => {
-            store.remove(NEXT_OWN_IMAGE)?;
+            store.remove(&next)?;
             Ok(image)
         }
-        Err(error) => Err(CommandError::from(error).hint(format!(
-            "The new image is in the store as `{NEXT_OWN_IMAGE}`."
-        ))),
+        Err(error) => {
+            Err(CommandError::from(error)
+                .hint(format!("The new image is in the store as `{next}`.")))
+        }
     }
 }
 
