@@ -1,5 +1,6 @@
 //! What can be asked of the command: arguments and their help, nothing else.
 
+pub(crate) mod access;
 pub(crate) mod capture;
 mod impairment;
 pub(crate) mod wire;
@@ -105,6 +106,14 @@ pub(crate) enum Command {
     Ssh(SshArgs),
     /// Look whether a running lab is as its checks say
     Test(TestArgs),
+    /// Run a command in nodes and show what each says
+    Exec(access::ExecArgs),
+    /// Print or write a configuration for OpenSSH, so that `ssh NODE` works
+    SshConfig(access::SshConfigArgs),
+    /// Print lines for /etc/hosts
+    Hosts(access::HostsArgs),
+    /// List a lab's nodes for Ansible, Nornir, pyATS or containerlab's tools
+    Inventory(access::InventoryArgs),
     /// List the kinds of nodes, or show one
     Kinds(KindsArgs),
     /// Manage disk images

@@ -213,6 +213,12 @@ impl World {
         })
     }
 
+    /// The lab that an argument means, by its name, file or folder: that of the current folder, or
+    /// the only one, where none is given.
+    pub(crate) fn lab(&self, argument: Option<&str>) -> Result<&str, CommandError> {
+        target::lab_or_only(&self.observed, &self.folder, argument)
+    }
+
     /// The lab of the current folder, if something of it exists.
     pub(crate) fn current_lab(&self) -> Option<&str> {
         target::lab_of_folder(&self.observed, &self.folder)

@@ -78,6 +78,39 @@ pub(crate) fn lab<'a>(observed: &'a Observed, name: &str) -> Result<&'a str, Com
     }
 }
 
+/// The lab that an argument means: its name, or the file or folder that it was made from. Without
+/// one, it is the lab of the current folder, or the only one that exists.
+pub(crate) fn lab_or_only<'a>(
+    observed: &'a Observed,
+    folder: &Path,
+    argument: Option<&str>,
+) -> Result<&'a str, CommandError> {
+    let labs = observed.labs();
+    if let Some(argument) = argument {
+        if let Some(lab) = labs.get(argument) {
+            return Ok(lab);
+        }
+        let path = folder.join(argument);
+        // A file that is gone is compared as it is written.
+        let path = path.canonicalize().unwrap_or(path);
+        return match labs_made_from(observed, &path).first() {
+            Some(lab) => Ok(lab),
+            None => lab(observed, argument),
+        };
+    }
+    if let Some(lab) = lab_of_folder(observed, folder) {
+        return Ok(lab);
+    }
+    let names: Vec<&str> = labs.into_iter().collect();
+    match names[..] {
+        [lab] => Ok(lab),
+        [] => Err(CommandError::new(ErrorKind::NotFound, "no lab is up")
+            .hint("`vnflab up` makes one run.")),
+        [..] => Err(CommandError::new(ErrorKind::Usage, "which lab is meant?")
+            .hint(format!("Name one of: {}.", names.join(", ")))),
+    }
+}
+
 fn unknown_node(observed: &Observed, argument: &str) -> CommandError {
     let full: Vec<String> = observed
         .domains
@@ -105,6 +138,22 @@ fn unknown_node(observed: &Observed, argument: &str) -> CommandError {
 mod tests {
     use super::*;
     use crate::sample;
+
+    #[test]
+    fn a_lab_is_found_by_name_file_and_folder_and_alone() {
+        let two = sample::observed(&[("a", "r1"), ("b", "r1")]);
+        let find = |folder: &str, argument| lab_or_only(&two, Path::new(folder), argument);
+        assert_eq!(find("/", Some("b")).unwrap(), "b");
+        assert_eq!(find("/", Some("/labs/b")).unwrap(), "b");
+        assert_eq!(find("/labs/b", Some("lab.yaml")).unwrap(), "b");
+        assert_eq!(find("/labs/a", None).unwrap(), "a");
+        assert_eq!(find("/", None).unwrap_err().kind, ErrorKind::Usage);
+        assert_eq!(find("/", Some("c")).unwrap_err().kind, ErrorKind::NotFound);
+        let one = sample::observed(&[("a", "r1")]);
+        assert_eq!(lab_or_only(&one, Path::new("/"), None).unwrap(), "a");
+        let none = sample::observed(&[]);
+        assert!(lab_or_only(&none, Path::new("/"), None).is_err());
+    }
 
     #[test]
     fn a_node_is_found_by_full_name_by_folder_and_alone() {

@@ -14,6 +14,8 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use vnflab_model::inventory::LEGACY_OPTIONS;
+use vnflab_model::kind::Algorithms;
 
 /// Comment of our keys, which shows whose they are in a guest.
 const KEY_COMMENT: &str = "vnflab";
@@ -206,6 +208,8 @@ pub struct Login<'a> {
     pub known_hosts: &'a Path,
     /// `LAB.NODE`, under which the host key is known.
     pub alias: &'a str,
+    /// Which algorithms the server knows.
+    pub algorithms: Algorithms,
     /// What to run there; empty for a shell.
     pub command: &'a [String],
 }
@@ -239,7 +243,12 @@ impl Login<'_> {
             // Else the first login to every node says that its key was added.
             "LogLevel=ERROR".to_owned(),
         ];
-        for option in options {
+        let legacy = match self.algorithms {
+            Algorithms::Modern => &[],
+            Algorithms::Legacy => &LEGACY_OPTIONS[..],
+        };
+        let legacy = legacy.iter().map(|(name, value)| format!("{name}={value}"));
+        for option in options.into_iter().chain(legacy) {
             command.args(["-o", &option]);
         }
         command.arg("--").arg(self.server.ip().to_string());
@@ -342,6 +351,7 @@ mod tests {
             key: Path::new("/a %b/key"),
             known_hosts: Path::new("/a %b/lab.known_hosts"),
             alias: "lab.r1",
+            algorithms: Algorithms::Legacy,
             command: &["show".to_owned(), "version".to_owned()],
         };
         let command = login.command();
@@ -356,6 +366,20 @@ mod tests {
             .position(|argument| argument.starts_with("-oProxy"));
         assert_eq!(arguments[user.unwrap() - 1], "-l");
         assert!(arguments.ends_with(&["--", "127.1.2.3", "show", "version"]));
+    }
+
+    #[test]
+    fn the_client_knows_every_legacy_algorithm() {
+        let mut command = Command::new("ssh");
+        for (name, value) in LEGACY_OPTIONS {
+            command.args(["-o", &format!("{name}={value}")]);
+        }
+        // Prints the settings instead of connecting.
+        let Ok(output) = command.args(["-F", "none", "-G", "host"]).output() else {
+            eprintln!("skipped: ssh is not installed");
+            return;
+        };
+        assert!(output.status.success(), "{output:?}");
     }
 
     #[test]

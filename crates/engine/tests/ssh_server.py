@@ -29,7 +29,8 @@ class Server(asyncssh.SSHServer):
 
 async def session(process):
     command = process.command
-    if command == "show version":
+    # As the kind `frr` has it sent.
+    if command == "vtysh -c 'show version'":
         process.stdout.write("Version 1\r\non two lines\r\n")
         process.exit(0)
     elif command == "nonsense":
@@ -50,6 +51,8 @@ async def session(process):
         while True:
             process.stdout.write("flood " * 10000)
             await process.stdout.drain()
+    else:
+        process.exit(127)
 
 
 async def main():

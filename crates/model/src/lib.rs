@@ -14,6 +14,7 @@ pub mod expression;
 pub mod facts;
 pub mod format;
 mod hash;
+pub mod inventory;
 pub mod kind;
 pub mod lab;
 pub mod lab_check;

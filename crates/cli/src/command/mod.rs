@@ -10,9 +10,11 @@ mod console;
 mod docs;
 mod doctor;
 mod down;
+mod exec;
 pub(crate) mod explain;
 mod extcap;
 mod image;
+mod inventory;
 mod kinds;
 mod lab;
 mod link;
@@ -54,8 +56,12 @@ pub(crate) fn run(cli: &Cli, screen: &Screen) -> Result<ExitCode, CommandError> 
         Command::Extcap(command) => extcap::run(command, screen),
         Command::Wire(command) => wire::run(global, command, screen),
         Command::Console(arguments) => console::run(global, arguments, screen),
-        Command::Ssh(arguments) => ssh::run(global, arguments),
         Command::Test(arguments) => test::run(global, arguments, screen),
+        Command::Ssh(arguments) => return ssh::run(global, arguments),
+        Command::Exec(arguments) => exec::run(global, arguments, screen),
+        Command::SshConfig(arguments) => inventory::ssh_config(global, arguments, screen),
+        Command::Hosts(arguments) => inventory::hosts(global, arguments, screen),
+        Command::Inventory(arguments) => inventory::inventory(global, arguments, screen),
         Command::Kinds(arguments) => kinds::run(global, arguments, screen),
         Command::Image(arguments) => image::run(global, arguments, screen),
         Command::Doctor => doctor::run(global, screen),

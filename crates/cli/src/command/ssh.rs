@@ -5,10 +5,13 @@ use crate::context::{self, World};
 use crate::error::{CommandError, ErrorKind};
 use std::io;
 use std::os::unix::process::CommandExt;
-use vnflab_engine::ssh::{self, Login};
+use std::process::ExitCode;
+use vnflab_engine::exec::Password;
+use vnflab_engine::ssh::{Keyring, Login};
+use vnflab_model::kind::{Algorithms, SshLogin};
 use vnflab_model::observed::{DomainState, Locality};
 
-pub(super) fn run(global: &Global, arguments: &SshArgs) -> Result<(), CommandError> {
+pub(super) fn run(global: &Global, arguments: &SshArgs) -> Result<ExitCode, CommandError> {
     let workspace = context::workspace(global)?;
     let world = World::observe(&workspace)?;
     let domain = world.node(&arguments.node)?;
@@ -27,21 +30,42 @@ pub(super) fn run(global: &Global, arguments: &SshArgs) -> Result<(), CommandErr
         let message = format!("the SSH port of `{node}` is on another host's loopback");
         return Err(failed(message).hint("Run `vnflab ssh` on that host."));
     }
-    let folder = ssh::folder()?;
-    let key = ssh::ensure_key(&folder)?;
+    let keyring = Keyring::open()?;
+    let kind = workspace.catalogue().find(&blueprint.guest);
+    let automation = kind.map(|kind| &kind.automation);
+    let known_hosts = keyring.known_hosts(&blueprint.lab);
     let login = Login {
         server: access.ssh,
         user: arguments.login.as_deref().or(access.user.as_deref()),
-        key: &key.path,
-        known_hosts: &ssh::known_hosts(&folder, &blueprint.lab),
+        key: keyring.key(),
+        known_hosts: &known_hosts,
         alias: node,
+        algorithms: automation.map_or(Algorithms::Modern, |automation| automation.algorithms),
         command: &arguments.command,
     };
-    // From here on this process is `ssh`, unless there is none.
-    let error = login.command().exec();
-    Err(match error.kind() {
+    // Whoever names a user types the password, too; a kind whose password is known spares that.
+    let password = kind
+        .filter(|kind| kind.automation.ssh == SshLogin::Password && arguments.login.is_none())
+        .and_then(|kind| kind.password_of(access.user.as_deref()?));
+    let Some(password) = password else {
+        // From here on this process is `ssh`, unless there is none.
+        return Err(not_run(&login.command().exec()));
+    };
+    let password = Password::new(keyring.folder(), password)?;
+    let mut client = login.command();
+    password.offer(&mut client);
+    // This process stays, as the password is in its memory.
+    let status = client.status().map_err(|error| not_run(&error))?;
+    Ok(match status.code() {
+        Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)),
+        None => ErrorKind::Interrupted.exit_code(),
+    })
+}
+
+fn not_run(error: &io::Error) -> CommandError {
+    match error.kind() {
         io::ErrorKind::NotFound => CommandError::new(ErrorKind::Host, "there is no `ssh` here")
             .hint("`apt-get install openssh-client` installs it."),
-        _ => failed("`ssh` cannot be run".to_owned()).caused_by(&error),
-    })
+        _ => CommandError::new(ErrorKind::Failed, "`ssh` cannot be run").caused_by(error),
+    }
 }

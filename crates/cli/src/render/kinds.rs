@@ -4,7 +4,7 @@ use super::table::{Cell, Table};
 use super::{Format, Screen};
 use crate::error::CommandError;
 use serde::Serialize;
-use vnflab_model::kind::{Catalogue, Kind, MediumDevice, Support};
+use vnflab_model::kind::{Automation, Catalogue, Kind, MediumDevice, Support};
 
 /// All kinds.
 pub(crate) fn list(screen: &Screen, catalogue: &Catalogue) -> Result<(), CommandError> {
@@ -140,6 +140,9 @@ pub(crate) fn facts(kind: &Kind) -> Vec<(&'static str, String)> {
                 format!("{} / {password}", login.user)
             }),
     );
+    let automation = &kind.automation;
+    optional("SSH login", Some(automation.ssh.word().to_owned()));
+    optional("known as", Some(names(automation)));
     optional("image names", Some(kind.image_patterns.join(", ")));
     optional("default image", kind.default_image.clone());
     facts
@@ -173,6 +176,22 @@ fn day0(kind: &Kind) -> String {
         true => "none".to_owned(),
         false => words.join(" "),
     }
+}
+
+/// What tools call a kind.
+fn names(automation: &Automation) -> String {
+    let names = [
+        ("Ansible", &automation.ansible_network_os),
+        ("Netmiko", &automation.netmiko),
+        ("NAPALM", &automation.napalm),
+        ("Scrapli", &automation.scrapli),
+        ("pyATS", &automation.pyats),
+        ("containerlab", &automation.containerlab),
+    ];
+    let known = names
+        .iter()
+        .filter_map(|(tool, name)| Some(format!("{} ({tool})", name.as_ref()?)));
+    known.collect::<Vec<_>>().join(", ")
 }
 
 fn support(support: Support) -> &'static str {
@@ -214,6 +233,7 @@ struct KindJson {
     ready_timeout_seconds: u64,
     login_user: Option<String>,
     login_password: Option<String>,
+    automation: AutomationJson,
     image_patterns: Vec<String>,
     default_image: Option<String>,
     stand_in: bool,
@@ -249,10 +269,43 @@ impl KindJson {
             ready_timeout_seconds: kind.ready.timeout.as_secs(),
             login_user: login.map(|login| login.user.clone()),
             login_password: login.and_then(|login| login.password.clone()),
+            automation: AutomationJson::new(&kind.automation),
             image_patterns: kind.image_patterns.clone(),
             default_image: kind.default_image.clone(),
             stand_in: kind.stand_in,
             caveats: kind.caveats.clone(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct AutomationJson {
+    ssh: &'static str,
+    algorithms: &'static str,
+    ansible_network_os: Option<String>,
+    ansible_connection: String,
+    ansible_become: Option<String>,
+    netmiko: Option<String>,
+    napalm: Option<String>,
+    scrapli: Option<String>,
+    pyats: Option<String>,
+    containerlab: Option<String>,
+}
+
+impl AutomationJson {
+    fn new(automation: &Automation) -> Self {
+        Self {
+            ssh: automation.ssh.word(),
+            algorithms: automation.algorithms.word(),
+            ansible_network_os: automation.ansible_network_os.clone(),
+            ansible_connection: automation.ansible_connection.clone(),
+            ansible_become: automation.ansible_become.clone(),
+            netmiko: automation.netmiko.clone(),
+            napalm: automation.napalm.clone(),
+            scrapli: automation.scrapli.clone(),
+            pyats: automation.pyats.clone(),
+            containerlab: automation.containerlab.clone(),
         }
     }
 }

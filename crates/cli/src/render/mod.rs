@@ -9,10 +9,12 @@ pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod diagnostic;
 pub(crate) mod doctor;
+pub(crate) mod exec;
 pub(crate) mod explain;
 pub(crate) mod extcap;
 mod frame;
 pub(crate) mod images;
+pub(crate) mod inventory;
 pub(crate) mod kinds;
 mod lab_yaml;
 pub(crate) mod links;
@@ -109,6 +111,11 @@ impl Screen {
         self.format
     }
 
+    /// Whether stdout shall carry JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
     /// Writes to stdout as it is.
     pub(crate) fn write(&self, text: &str) -> Result<(), CommandError> {
         self.write_bytes(text.as_bytes())
@@ -165,6 +172,12 @@ impl Screen {
         if self.talks() {
             stderr_line(text);
         }
+    }
+
+    /// Passes on to stderr what a guest said there.
+    pub(crate) fn talk_of_guest(&self, text: &str) {
+        // There is nobody left to tell that stderr is gone.
+        let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 
     /// Whether more than errors may be said.

@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use vnflab_model::blueprint::NodeBlueprint;
-use vnflab_model::kind::Kind;
+use vnflab_model::kind::{Kind, SshLogin};
 
 /// Most that is kept of what a command says, in bytes, on each of its two streams: a full routing
 /// table as text. The rest is read and thrown away.
@@ -96,6 +96,9 @@ pub enum ExecError {
     /// The node has no management address.
     #[error("it has no management address, so SSH cannot reach it")]
     NoAddress,
+    /// Its kind has no SSH server.
+    #[error("its kind has no SSH server")]
+    NoServer,
     /// There is no SSH client on this machine.
     #[error("there is no `ssh` on this machine")]
     NoClient,
@@ -194,7 +197,9 @@ impl ExecError {
     /// What to do about it, as a sentence; `node` is its name for commands.
     pub fn hint(&self, node: &str) -> Option<String> {
         match self {
-            Self::NoAddress => Some(format!("`vnflab console {node}` needs none.")),
+            Self::NoAddress | Self::NoServer => {
+                Some(format!("`vnflab console {node}` needs none."))
+            }
             Self::NoClient => Some("`apt-get install openssh-client` installs it.".to_owned()),
             Self::PortClosed { .. }
             | Self::Unreachable { .. }
@@ -251,8 +256,12 @@ fn seconds(limit: &Duration) -> String {
 /// When no command was run, or when its end is not known. A command that fails is no error: its
 /// status tells.
 pub fn run(request: &Request<'_>) -> Result<Output, ExecError> {
+    let is_served = request
+        .kind
+        .is_none_or(|kind| kind.automation.ssh != SshLogin::None);
     match &request.node.access {
-        Some(access) => ssh::run(request, access),
+        Some(access) if is_served => ssh::run(request, access),
+        Some(_) => Err(ExecError::NoServer),
         None => Err(ExecError::NoAddress),
     }
 }

@@ -14,6 +14,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::time::{Duration, Instant};
 use vnflab_model::blueprint::Access;
+use vnflab_model::kind::Algorithms;
 
 /// Longest that the connection alone may take, in seconds: a guest that is up answers in
 /// milliseconds, even without acceleration.
@@ -37,20 +38,23 @@ pub(super) fn run(request: &Request<'_>, access: &Access) -> Result<Output, Exec
     let keyring = request.keyring;
     let known_hosts = keyring.known_hosts(&node.lab);
     let alias = node.domain();
-    let command = [request.command.to_owned()];
+    let automation = request.kind.map(|kind| &kind.automation);
+    let command = [automation.map_or_else(
+        || request.command.to_owned(),
+        |automation| automation.command_line(request.command),
+    )];
     let login = Login {
         server: access.ssh,
         user: access.user.as_deref(),
         key: keyring.key(),
         known_hosts: &known_hosts,
         alias: &alias,
+        algorithms: automation.map_or(Algorithms::Modern, |automation| automation.algorithms),
         command: &command,
     };
     let password = request
         .kind
-        .and_then(|kind| kind.login.as_ref())
-        .filter(|login| access.user.as_deref() == Some(login.user.as_str()))
-        .and_then(|login| login.password.as_deref())
+        .and_then(|kind| kind.password_of(access.user.as_deref()?))
         .map(|password| Password::new(keyring.folder(), password))
         .transpose()?;
     let mut log = File::from(memfd_create("ssh", MemfdFlags::CLOEXEC).map_err(io::Error::from)?);

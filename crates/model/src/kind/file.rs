@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::blueprint::CarrierPolicy;
 
+use super::automation::AutomationFile;
 use super::day0::Day0File;
 use super::hardware as rules;
 use super::mistake::{Mistake, Mistakes};
@@ -44,6 +45,8 @@ pub(super) struct KindFile {
     #[serde(default)]
     ready: ReadyFile,
     login: Option<LoginFile>,
+    #[serde(default)]
+    automation: AutomationFile,
     caveats: Option<Vec<String>>,
     image_patterns: Option<Vec<String>>,
     default_image: Option<String>,
@@ -200,6 +203,7 @@ impl KindFile {
         );
         self.recipes.inherit(&parent.recipes);
         self.day0.inherit(&parent.day0);
+        self.automation.inherit(&parent.automation);
     }
 
     /// The kind, once everything is inherited.
@@ -290,6 +294,7 @@ impl KindFile {
                 timeout: Duration::from_secs(self.ready.timeout_seconds.unwrap_or(300)),
             },
             login: self.login.map(Login::from),
+            automation: self.automation.into_automation(),
             caveats: self.caveats.unwrap_or_default(),
             image_patterns: self.image_patterns.unwrap_or_default(),
             default_image: self.default_image,

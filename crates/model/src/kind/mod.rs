@@ -29,6 +29,7 @@ macro_rules! words {
     };
 }
 
+mod automation;
 mod catalogue;
 mod day0;
 mod file;
@@ -41,6 +42,7 @@ use crate::blueprint::CarrierPolicy;
 
 use std::time::Duration;
 
+pub use automation::{Algorithms, Automation, Cli, SshLogin};
 pub use catalogue::{Catalogue, CatalogueError};
 pub use day0::{Day0, Dialect, MediaForm, MediaNames, MediumDevice, Refusal};
 pub use file::schema as file_schema;
@@ -75,6 +77,8 @@ pub struct Kind {
     pub ready: Ready,
     /// Who can log in, where the vendor ships a login.
     pub login: Option<Login>,
+    /// How programs log in, and what they call it.
+    pub automation: Automation,
     /// What users should know before they wonder.
     pub caveats: Vec<String>,
     /// File names that images of this kind usually have (`*` matches anything).
@@ -85,6 +89,19 @@ pub struct Kind {
     pub stand_in: bool,
     /// How its guests are asked whether the network works.
     pub recipes: Recipes,
+}
+
+impl Kind {
+    /// The password of a user: of the one that the first configuration makes, else of the one that
+    /// the image has when it comes.
+    pub fn password_of(&self, user: &str) -> Option<&str> {
+        let logins = [&self.day0.login, &self.login];
+        let login = logins
+            .into_iter()
+            .flatten()
+            .find(|login| login.user == user)?;
+        login.password.as_deref()
+    }
 }
 
 /// How far a kind's facts were tried.
