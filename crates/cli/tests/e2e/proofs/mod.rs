@@ -1,5 +1,6 @@
 //! The proofs, by what they need of the host.
 
+mod automation;
 mod edits;
 mod fabric;
 mod foreign;
@@ -26,13 +27,15 @@ pub(crate) fn all(host: &Arc<Host>) -> Vec<Trial> {
     let pair = edits::stage(host);
     let twins = side_by_side::stage(host);
     let fabric = fabric::stage(host);
+    let automation = automation::stage(host);
     let user = session::stage(host);
     system.prepares(&ring);
     ring.prepares(&wire);
     wire.prepares(&pair);
     pair.prepares(&twins);
     twins.prepares(&fabric);
-    fabric.prepares(&user);
+    fabric.prepares(&automation);
+    automation.prepares(&user);
     let groups = [
         input::trials(&system),
         fabric::trials_without_guests(&system),
@@ -44,6 +47,7 @@ pub(crate) fn all(host: &Arc<Host>) -> Vec<Trial> {
         edits::trials(&pair),
         side_by_side::trials(&twins),
         fabric::trials(&fabric),
+        automation::trials(&automation),
         session::trials(&user),
     ];
     groups.into_iter().flatten().collect()
