@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 use clap_complete::env::Shells;
 use std::net::IpAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ pub(crate) enum Command {
     /// Shut nodes down
     Stop(StopArgs),
     /// Shut nodes down and start them again
-    Restart(StopArgs),
+    Restart(RestartArgs),
     /// List nodes and their state
     #[command(alias = "inspect")]
     Ps(PsArgs),
@@ -197,6 +197,9 @@ pub(crate) struct UpArgs {
     /// Wait until every node says that it is ready
     #[arg(long)]
     pub(crate) wait: bool,
+    /// Most nodes that boot at one time [default: that of the lab file, else what the host bears]
+    #[arg(long, value_name = "N")]
+    pub(crate) batch: Option<NonZeroU32>,
     /// Most steps at one time
     #[arg(long, value_name = "N")]
     pub(crate) parallel: Option<NonZeroUsize>,
@@ -227,6 +230,18 @@ pub(crate) struct StartArgs {
     /// Nodes
     #[arg(required = true, value_name = "NODE", add = ArgValueCompleter::new(complete::nodes))]
     pub(crate) nodes: Vec<String>,
+    /// Most nodes that boot at one time [default: what the host bears]
+    #[arg(long, value_name = "N")]
+    pub(crate) batch: Option<NonZeroU32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestartArgs {
+    #[command(flatten)]
+    pub(crate) stop: StopArgs,
+    /// Most nodes that boot at one time [default: what the host bears]
+    #[arg(long, value_name = "N")]
+    pub(crate) batch: Option<NonZeroU32>,
 }
 
 #[derive(Debug, Args)]
@@ -237,6 +252,9 @@ pub(crate) struct StopArgs {
     /// Take the power away instead of asking the guest
     #[arg(long)]
     pub(crate) hard: bool,
+    /// How long a guest may take before it loses its power, such as `30s` or `5m` [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "hard")]
+    pub(crate) timeout: Option<Duration>,
 }
 
 #[derive(Debug, Args)]

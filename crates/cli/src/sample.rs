@@ -23,6 +23,7 @@ pub(crate) fn observed(nodes: &[(&str, &str)]) -> Observed {
             },
             state: DomainState::Running,
             process: None,
+            uptime: None,
             carriers: BTreeMap::new(),
         });
     Observed {
@@ -77,5 +78,6 @@ fn blueprint(lab: &str, node: &str, index: usize) -> NodeBlueprint {
             address: IpAddr::V4(Ipv4Addr::new(10, 0, 2, 15)),
             user: Some("admin".to_owned()),
         }),
+        after: Vec::new(),
     }
 }

@@ -5,9 +5,11 @@
 //! The calling thread coordinates: it knows which steps are done, hands out those whose
 //! predecessors have all succeeded (lowest number first), and passes on what happens as
 //! [`Event`]s. At most [`MAX_WORKERS`] threads do the steps. So events come in one order, on one
-//! thread, and no lock is held while a step is done.
+//! thread, and no lock is held while a step is done. A step that only waits for a guest
+//! ([`Work::Wait`]) has a thread of its own, and keeps nobody from working.
 //!
-//! A step that fails takes those with it that wait for it, directly or not; all others go on, so
+//! A step that fails takes those with it that come `after` it, directly or not; those that are
+//! only `behind` it, and all others, go on, so
 //! that as much as possible is done and every error is seen at once. When the cancel flag goes
 //! up, what runs ends and nothing new begins: steps are idempotent, so a plan that was broken
 //! off is simply made again.
@@ -33,10 +35,27 @@ use vnflab_model::plan::{Plan, Step, StepId};
 /// workers idle; with four under way it never has to stop.
 pub const MAX_WORKERS: usize = 4;
 
+/// Steps that wait at the same time. Each is a thread that sleeps most of the time.
+pub const MAX_WAITS: usize = 128;
+
+/// What a step does while it lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// It asks something of libvirt or of a wire.
+    Request,
+    /// It waits for a guest, and only looks now and then. All that wait look one at a time.
+    Wait,
+}
+
 /// What does a step.
 pub trait Perform: Sync {
     /// Why a step failed.
     type Error: Send;
+
+    /// What a step does while it lasts.
+    fn work(&self, _step: &Step) -> Work {
+        Work::Request
+    }
 
     /// Does one step.
     ///
@@ -123,7 +142,8 @@ pub struct Failure<E> {
 }
 
 /// Carries out a plan, with at most `workers` steps at the same time (at least one, at most
-/// [`MAX_WORKERS`]), and tells `on_event` what happens, on the calling thread.
+/// [`MAX_WORKERS`]) besides those that only wait, and tells `on_event` what happens, on the
+/// calling thread.
 pub fn execute<P: Perform>(
     plan: &Plan,
     performer: &P,
@@ -131,35 +151,51 @@ pub fn execute<P: Perform>(
     cancel: &AtomicBool,
     on_event: &mut dyn FnMut(&Event<'_, P::Error>),
 ) -> Outcome<P::Error> {
-    let workers = workers.clamp(1, MAX_WORKERS).min(plan.steps.len().max(1));
+    let works: Vec<Work> = plan.steps.iter().map(|step| performer.work(step)).collect();
+    // One of the requests that libvirt takes at a time is left to those that wait.
+    let most = match works.contains(&Work::Wait) {
+        true => MAX_WORKERS - 1,
+        false => MAX_WORKERS,
+    };
+    let workers = workers.clamp(1, most).min(plan.steps.len().max(1));
     let (order, orders) = mpsc::channel::<StepId>();
     let orders = Mutex::new(orders);
     let (report, reports) = mpsc::channel();
+    let perform = |id: StepId| {
+        let begun = Instant::now();
+        // A panic must reach the coordinator, which would otherwise wait for ever.
+        let perform = AssertUnwindSafe(|| performer.perform(&plan.steps[id]));
+        (id, catch_unwind(perform), begun.elapsed())
+    };
     std::thread::scope(|scope| {
         for _ in 0..workers {
             let report = report.clone();
-            let orders = &orders;
+            let (orders, perform) = (&orders, &perform);
             scope.spawn(move || {
                 while let Some(id) = next_order(orders) {
-                    let begun = Instant::now();
-                    // A panic must reach the coordinator, which would otherwise wait for ever.
-                    let perform = AssertUnwindSafe(|| performer.perform(&plan.steps[id]));
-                    let result = catch_unwind(perform);
-                    if report.send((id, result, begun.elapsed())).is_err() {
+                    if report.send(perform(id)).is_err() {
                         return;
                     }
                 }
             });
         }
-        let mut progress = Progress::new(plan, on_event);
+        let mut progress = Progress::new(plan, &works, on_event);
         loop {
-            while progress.running < workers && !cancel.load(Ordering::Relaxed) {
-                let Some(id) = progress.begin_next() else {
+            while progress.working < workers && !cancel.load(Ordering::Relaxed) {
+                let Some(id) = progress.begin_next(Work::Request) else {
                     break;
                 };
                 order.send(id).expect("the receiver outlives this scope");
             }
-            if progress.running == 0 {
+            while progress.waiting < MAX_WAITS && !cancel.load(Ordering::Relaxed) {
+                let Some(id) = progress.begin_next(Work::Wait) else {
+                    break;
+                };
+                let (report, perform) = (report.clone(), &perform);
+                // Where nobody listens any more, another step has panicked.
+                scope.spawn(move || drop(report.send(perform(id))));
+            }
+            if progress.working + progress.waiting == 0 {
                 break;
             }
             let (id, result, elapsed) = reports
@@ -180,49 +216,82 @@ fn next_order(orders: &Mutex<mpsc::Receiver<StepId>>) -> Option<StepId> {
 /// What the coordinator knows.
 struct Progress<'a, 'b, E> {
     plan: &'a Plan,
+    works: &'a [Work],
     on_event: &'b mut dyn FnMut(&Event<'_, E>),
-    /// Steps that wait for a step, by its number.
+    /// Steps that come after a step, by its number.
     followers: Vec<Vec<StepId>>,
+    /// Steps that are behind a step alone, by its number.
+    behind: Vec<Vec<StepId>>,
     /// Number of steps that a step still waits for.
     waiting_for: Vec<usize>,
     ready: BTreeSet<StepId>,
-    running: usize,
+    ready_to_wait: BTreeSet<StepId>,
+    /// Steps under way that work, and that wait.
+    working: usize,
+    waiting: usize,
     settled: Vec<bool>,
     outcome: Outcome<E>,
 }
 
 impl<'a, 'b, E> Progress<'a, 'b, E> {
-    fn new(plan: &'a Plan, on_event: &'b mut dyn FnMut(&Event<'_, E>)) -> Self {
+    fn new(plan: &'a Plan, works: &'a [Work], on_event: &'b mut dyn FnMut(&Event<'_, E>)) -> Self {
         let count = plan.steps.len();
         let mut followers = vec![Vec::new(); count];
+        let mut behind = vec![Vec::new(); count];
         let mut waiting_for = vec![0; count];
         for (id, step) in plan.steps.iter().enumerate() {
             let earlier: BTreeSet<StepId> = step.after.iter().copied().collect();
-            waiting_for[id] = earlier.len();
+            let over: BTreeSet<StepId> = step.behind.iter().copied().collect();
+            let over: BTreeSet<StepId> = over.difference(&earlier).copied().collect();
+            waiting_for[id] = earlier.len() + over.len();
             for before in earlier {
                 followers[before].push(id);
             }
+            for before in over {
+                behind[before].push(id);
+            }
         }
-        let ready = (0..count).filter(|id| waiting_for[*id] == 0).collect();
-        Self {
+        let mut progress = Self {
             plan,
+            works,
             on_event,
             followers,
+            behind,
             waiting_for,
-            ready,
-            running: 0,
+            ready: BTreeSet::new(),
+            ready_to_wait: BTreeSet::new(),
+            working: 0,
+            waiting: 0,
             settled: vec![false; count],
             outcome: Outcome {
                 done: 0,
                 failures: Vec::new(),
                 skipped: Vec::new(),
             },
+        };
+        for id in (0..count)
+            .filter(|id| progress.waiting_for[*id] == 0)
+            .collect::<Vec<_>>()
+        {
+            progress.is_ready(id);
         }
+        progress
     }
 
-    fn begin_next(&mut self) -> Option<StepId> {
-        let id = self.ready.pop_first()?;
-        self.running += 1;
+    fn is_ready(&mut self, id: StepId) {
+        match self.works[id] {
+            Work::Request => self.ready.insert(id),
+            Work::Wait => self.ready_to_wait.insert(id),
+        };
+    }
+
+    fn begin_next(&mut self, work: Work) -> Option<StepId> {
+        let (ready, running) = match work {
+            Work::Request => (&mut self.ready, &mut self.working),
+            Work::Wait => (&mut self.ready_to_wait, &mut self.waiting),
+        };
+        let id = ready.pop_first()?;
+        *running += 1;
         (self.on_event)(&Event::Started {
             id,
             step: &self.plan.steps[id],
@@ -231,19 +300,20 @@ impl<'a, 'b, E> Progress<'a, 'b, E> {
     }
 
     fn end(&mut self, id: StepId, result: Result<(), E>, elapsed: Duration) {
-        self.running -= 1;
+        match self.works[id] {
+            Work::Request => self.working -= 1,
+            Work::Wait => self.waiting -= 1,
+        }
         self.settled[id] = true;
         let step = &self.plan.steps[id];
         match result {
             Ok(()) => {
                 self.outcome.done += 1;
                 (self.on_event)(&Event::Done { id, step, elapsed });
-                for follower in std::mem::take(&mut self.followers[id]) {
-                    self.waiting_for[follower] -= 1;
-                    if self.waiting_for[follower] == 0 && !self.settled[follower] {
-                        self.ready.insert(follower);
-                    }
-                }
+                let followers = std::mem::take(&mut self.followers[id]);
+                self.let_go_on(followers);
+                let behind = std::mem::take(&mut self.behind[id]);
+                self.let_go_on(behind);
             }
             Err(error) => {
                 (self.on_event)(&Event::Failed {
@@ -257,6 +327,16 @@ impl<'a, 'b, E> Progress<'a, 'b, E> {
         }
     }
 
+    /// Each of these waits for one step less.
+    fn let_go_on(&mut self, steps: Vec<StepId>) {
+        for id in steps {
+            self.waiting_for[id] -= 1;
+            if self.waiting_for[id] == 0 && !self.settled[id] {
+                self.is_ready(id);
+            }
+        }
+    }
+
     fn skip_followers(&mut self, failed: StepId) {
         let mut causes = vec![failed];
         while let Some(cause) = causes.pop() {
@@ -266,6 +346,8 @@ impl<'a, 'b, E> Progress<'a, 'b, E> {
                     causes.push(follower);
                 }
             }
+            let behind = std::mem::take(&mut self.behind[cause]);
+            self.let_go_on(behind);
         }
     }
 
@@ -305,6 +387,7 @@ mod tests {
             },
             reason: "test".to_owned(),
             after: after.to_vec(),
+            behind: Vec::new(),
         };
         Plan {
             steps: after.iter().enumerate().map(step).collect(),
@@ -426,6 +509,69 @@ mod tests {
                 "done 4"
             ]
         );
+    }
+
+    #[test]
+    fn what_is_only_behind_a_failed_or_skipped_step_goes_on_once_that_is_over() {
+        let mut plan = plan(&[&[], &[0], &[], &[]]);
+        plan.steps[2].behind = vec![0];
+        plan.steps[3].behind = vec![1, 2];
+        let (outcome, events) = run(&plan, 4, |id| match id {
+            0 => Err("broken".to_owned()),
+            _ => Ok(()),
+        });
+        assert_eq!(outcome.done, 2);
+        let expected = [
+            "start 0",
+            "fail 0 broken",
+            "skip 1 After(0)",
+            "start 2",
+            "done 2",
+            "start 3",
+            "done 3",
+        ];
+        assert_eq!(events, expected);
+    }
+
+    /// Even steps wait until every odd one, which works, is done.
+    struct Waiting {
+        left: Mutex<usize>,
+        changed: Condvar,
+    }
+
+    impl Perform for Waiting {
+        type Error = String;
+
+        fn work(&self, step: &Step) -> Work {
+            match number(step) % 2 {
+                0 => Work::Wait,
+                _ => Work::Request,
+            }
+        }
+
+        fn perform(&self, step: &Step) -> Result<(), String> {
+            let mut left = self.left.lock().unwrap();
+            if self.work(step) == Work::Request {
+                *left -= 1;
+                self.changed.notify_all();
+            }
+            while self.work(step) == Work::Wait && *left > 0 {
+                left = self.changed.wait(left).unwrap();
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn steps_that_wait_keep_nobody_from_working() {
+        let independent: Vec<&[StepId]> = vec![&[]; 100];
+        let waiting = Waiting {
+            left: Mutex::new(50),
+            changed: Condvar::new(),
+        };
+        let cancel = AtomicBool::new(false);
+        let outcome = execute(&plan(&independent), &waiting, 1, &cancel, &mut |_| {});
+        assert_eq!(outcome.done, 100);
     }
 
     #[test]

@@ -1,20 +1,36 @@
 //! What each action of a plan means to a driver, or to the wires.
 //!
 //! One action is one or two calls, with contents taken from the blueprint. No choices: those are
-//! the plan's.
+//! the plan's. Steps that wait for guests ask libvirt through [`Liveness`], one at a time.
 
-use crate::driver::{Driver, DriverError, Overlay};
-use crate::executor::Perform;
+mod liveness;
+
+use self::liveness::Liveness;
+use crate::driver::{Driver, DriverError, Overlay, Shutdown};
+use crate::executor::{Perform, Work};
 use crate::media::{MediaError, media_image};
+use crate::ready::{Awaited, Consoles, Outcome, Readiness, Reason};
 use crate::wire::{WireError, Wires};
-use std::time::Duration;
-use vnflab_model::blueprint::Blueprint;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use vnflab_model::blueprint::{Blueprint, NodeBlueprint};
 use vnflab_model::domain_xml::{domain_xml, network_xml};
+use vnflab_model::observed::Locality;
 use vnflab_model::plan::{Action, Step};
 
 /// How long a guest may take to shut down when asked: what a router with a clean shutdown takes
 /// under translation. The step that follows takes the power away.
 pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A guest that ignored a request to shut down is asked again this often: one that still boots
+/// loses the first.
+const SHUTDOWN_REPEAT: Duration = Duration::from_secs(5);
+
+/// Time between two looks whether a guest that shuts down is off.
+const SHUTDOWN_LOOK: Duration = Duration::from_millis(200);
+
+/// Nobody cancels.
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// Does the steps of a plan.
 pub struct Performer<'a> {
@@ -22,6 +38,9 @@ pub struct Performer<'a> {
     wires: &'a dyn Wires,
     blueprint: Option<&'a Blueprint>,
     shutdown_patience: Duration,
+    readiness: &'a dyn Readiness,
+    cancel: &'a AtomicBool,
+    liveness: Liveness<'a>,
 }
 
 /// Why a step failed.
@@ -41,6 +60,20 @@ pub enum PerformError {
         /// Why.
         source: MediaError,
     },
+    /// A node was waited for in vain.
+    #[error("{reason}")]
+    NotReady {
+        /// Why the waiting ended.
+        reason: Reason,
+        /// The last lines on its console.
+        last_lines: Vec<String>,
+    },
+    /// The user wants us to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// A node that others wait for runs on another host.
+    #[error("the consoles are on another host, so readiness cannot be seen from here")]
+    ConsolesElsewhere,
     /// The plan names something that its blueprint does not have: it was made from another.
     #[error("the plan names `{0}`, which the blueprint does not have")]
     NotInBlueprint(String),
@@ -52,7 +85,13 @@ impl PerformError {
         match self {
             Self::Driver(error) => error.hint(),
             Self::Wire(error) => error.hint(),
-            Self::Media { .. } | Self::NotInBlueprint(_) => None,
+            Self::ConsolesElsewhere => {
+                Some("run vnflab on that host, or write `after: [NODE]` without `ready`")
+            }
+            Self::Media { .. }
+            | Self::NotReady { .. }
+            | Self::Interrupted
+            | Self::NotInBlueprint(_) => None,
         }
     }
 }
@@ -65,10 +104,8 @@ impl<'a> Performer<'a> {
         blueprint: &'a Blueprint,
     ) -> Self {
         Self {
-            driver,
-            wires,
             blueprint: Some(blueprint),
-            shutdown_patience: SHUTDOWN_PATIENCE,
+            ..Self::without_blueprint(driver, wires)
         }
     }
 
@@ -79,6 +116,9 @@ impl<'a> Performer<'a> {
             wires,
             blueprint: None,
             shutdown_patience: SHUTDOWN_PATIENCE,
+            readiness: &Consoles,
+            cancel: &NEVER,
+            liveness: Liveness::new(driver),
         }
     }
 
@@ -88,6 +128,65 @@ impl<'a> Performer<'a> {
         Self {
             shutdown_patience,
             ..self
+        }
+    }
+
+    /// With another way to learn that a guest is up than its console.
+    #[must_use]
+    pub fn with_readiness(self, readiness: &'a dyn Readiness) -> Self {
+        Self { readiness, ..self }
+    }
+
+    /// With a flag that ends all waiting when it goes up.
+    #[must_use]
+    pub fn cancelled_by(self, cancel: &'a AtomicBool) -> Self {
+        Self { cancel, ..self }
+    }
+
+    fn await_ready(&self, node: &NodeBlueprint) -> Result<(), PerformError> {
+        if self.liveness.asking(|driver| driver.host())?.locality == Locality::Remote {
+            return Err(PerformError::ConsolesElsewhere);
+        }
+        let domain = node.domain();
+        // While libvirt does not answer, a node does not count as stopped: its time ends the
+        // waiting.
+        let begun = Instant::now();
+        let mut runs = || self.liveness.runs(&domain, begun).unwrap_or(true);
+        let awaited = Awaited::of(node);
+        match self.readiness.await_ready(&awaited, &mut runs, self.cancel) {
+            Outcome::Ready { .. } => Ok(()),
+            Outcome::NotReady {
+                reason: Reason::Cancelled,
+                ..
+            } => Err(PerformError::Interrupted),
+            Outcome::NotReady { reason, last_lines } => {
+                Err(PerformError::NotReady { reason, last_lines })
+            }
+        }
+    }
+
+    /// Asks a guest to shut down until it is off or its time is over. One that does not follow is
+    /// no error: it loses its power in the next step.
+    fn shut_down(&self, domain: &str) -> Result<(), PerformError> {
+        let begun = Instant::now();
+        loop {
+            let ask = |driver: &dyn Driver| driver.shutdown_domain(domain, Duration::ZERO);
+            if self.liveness.asking(ask)? == Shutdown::Off {
+                return Ok(());
+            }
+            let asked = Instant::now();
+            while asked.elapsed() < SHUTDOWN_REPEAT {
+                if begun.elapsed() >= self.shutdown_patience {
+                    return Ok(());
+                }
+                if self.cancel.load(Ordering::Relaxed) {
+                    return Err(PerformError::Interrupted);
+                }
+                std::thread::sleep(SHUTDOWN_LOOK);
+                if !self.liveness.runs(domain, begun)? {
+                    return Ok(());
+                }
+            }
         }
     }
 
@@ -115,6 +214,13 @@ impl<'a> Performer<'a> {
 impl Perform for Performer<'_> {
     type Error = PerformError;
 
+    fn work(&self, step: &Step) -> Work {
+        match step.action {
+            Action::AwaitReady { .. } | Action::ShutdownDomain { .. } => Work::Wait,
+            _ => Work::Request,
+        }
+    }
+
     fn perform(&self, step: &Step) -> Result<(), PerformError> {
         let (driver, wires) = (self.driver, self.wires);
         match &step.action {
@@ -140,10 +246,8 @@ impl Perform for Performer<'_> {
             Action::DefineDomain { node, .. } => self.define_domain(node)?,
             Action::StartDomain { domain } => driver.start_domain(domain)?,
             Action::ResumeDomain { domain } => driver.resume_domain(domain)?,
-            Action::ShutdownDomain { domain } => {
-                // A guest that does not follow loses its power in the next step.
-                driver.shutdown_domain(domain, self.shutdown_patience)?;
-            }
+            Action::AwaitReady { node } => self.await_ready(node)?,
+            Action::ShutdownDomain { domain } => self.shut_down(domain)?,
             Action::DestroyDomain { domain } => driver.destroy_domain(domain)?,
             Action::UndefineDomain { domain } => driver.undefine_domain(domain)?,
             Action::SetCarrier {

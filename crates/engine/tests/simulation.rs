@@ -10,14 +10,18 @@ mod support;
 
 use proptest::prelude::*;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 use support::{Ring, TestLab, TestNode};
 use vnflab_engine::driver::Driver;
 use vnflab_engine::driver::fake::{FakeDriver, Mishap, Moment};
 use vnflab_engine::executor::{Outcome, execute};
 use vnflab_engine::media::media_image;
 use vnflab_engine::performer::{PerformError, Performer};
+use vnflab_engine::ready::{self, Awaited, Readiness};
 use vnflab_engine::wire::Wires;
-use vnflab_model::blueprint::{Blueprint, DriveContent, JunctionState, NodeBlueprint, WireChange};
+use vnflab_model::blueprint::{
+    After, Blueprint, DriveContent, JunctionState, NodeBlueprint, StartLimit, Until, WireChange,
+};
 use vnflab_model::observed::{DomainState, Observed};
 use vnflab_model::plan::{
     Disks, Plan, Stop, plan_down, plan_restart, plan_start, plan_stop, plan_up,
@@ -39,11 +43,39 @@ fn world_with_others() -> FakeDriver {
     driver
 }
 
-/// The lab with its ring on a wire.
+/// The lab with its ring on a wire; its nodes boot one at a time, the first after the last.
 fn wired() -> TestLab {
-    TestLab {
+    let mut wired = TestLab {
         ring: Ring::Wire(1),
+        start: StartLimit::of_nodes(1),
         ..lab()
+    };
+    wired.nodes[0].after = vec![After {
+        node: "r3".to_owned(),
+        until: Until::Ready,
+    }];
+    wired
+}
+
+/// Guests that are up as soon as their VMs run.
+struct AtOnce;
+
+impl Readiness for AtOnce {
+    fn await_ready(
+        &self,
+        _: &Awaited,
+        runs: &mut dyn FnMut() -> bool,
+        _: &AtomicBool,
+    ) -> ready::Outcome {
+        match runs() {
+            true => ready::Outcome::Ready {
+                after: Duration::ZERO,
+            },
+            false => ready::Outcome::NotReady {
+                reason: ready::Reason::Stopped,
+                last_lines: Vec::new(),
+            },
+        }
     }
 }
 
@@ -60,7 +92,9 @@ fn run(
     blueprint: &Blueprint,
     workers: usize,
 ) -> Outcome<PerformError> {
-    let performer = Performer::with_blueprint(driver, driver, blueprint);
+    let performer = Performer::with_blueprint(driver, driver, blueprint)
+        .with_readiness(&AtOnce)
+        .with_shutdown_patience(Duration::ZERO);
     let cancel = AtomicBool::new(false);
     execute(plan, &performer, workers, &cancel, &mut |_| {})
 }
@@ -321,16 +355,16 @@ fn power_follows_the_plan() {
         let plan = plan_stop("sim", &observe(&driver), &node, how).unwrap();
         assert_complete(&run(&driver, &plan, &blueprint, 4), "stop");
         assert_eq!(state(), DomainState::Off);
-        let plan = plan_start("sim", &observe(&driver), &node).unwrap();
+        let plan = plan_start("sim", &observe(&driver), &node, StartLimit::NONE).unwrap();
         assert_complete(&run(&driver, &plan, &blueprint, 4), "start");
         assert_eq!(state(), DomainState::Running);
     }
     driver.set_state("sim.r1", DomainState::Paused);
-    let plan = plan_start("sim", &observe(&driver), &node).unwrap();
+    let plan = plan_start("sim", &observe(&driver), &node, StartLimit::NONE).unwrap();
     assert_complete(&run(&driver, &plan, &blueprint, 4), "resume");
     assert_eq!(state(), DomainState::Running);
     let observed = observe(&driver);
-    let plan = plan_restart("sim", &observed, &node, Stop::Shutdown).unwrap();
+    let plan = plan_restart("sim", &observed, &node, Stop::Shutdown, StartLimit::NONE).unwrap();
     assert_complete(&run(&driver, &plan, &blueprint, 4), "restart");
     assert_eq!(state(), DomainState::Running);
     assert_converged(&driver, &blueprint, "after all of it");

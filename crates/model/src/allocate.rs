@@ -27,7 +27,7 @@ mod wire;
 
 use crate::blueprint::{
     Access, Blueprint, Console, Drive, DriveContent, MachineBlueprint, MediaDevice,
-    MediaFilesystem, NodeBlueprint, ReadyBlueprint,
+    MediaFilesystem, NodeBlueprint, ReadyBlueprint, StartLimit,
 };
 use crate::day0::{self, CLOUD_USER, Day0Medium, Day0Request, Startup};
 use crate::domain_xml::{drives_fit, nic_limit};
@@ -231,6 +231,7 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
                     patterns: node.guest.ready.patterns.clone(),
                     timeout_seconds: node.guest.ready.timeout.as_secs(),
                 },
+                after: node.after.clone(),
             }),
             Err(found) => errors.extend(found),
         }
@@ -262,6 +263,10 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
         wire,
         nodes,
         media,
+        start: match lab.batch {
+            Some(nodes) => StartLimit::of_nodes(nodes),
+            None => StartLimit::of_host(request.host),
+        },
     })
 }
 

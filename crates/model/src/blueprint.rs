@@ -5,9 +5,11 @@
 //! [`crate::record`]), so its serde form is a file format: a change that an older program would
 //! misread raises [`crate::record::VERSION`].
 
+mod start;
 mod wire;
 mod wire_change;
 
+pub use start::{After, StartLimit, Until};
 pub use wire::{
     ADDRESS_LIMIT, AGEING_SECONDS, CarrierPolicy, Junction, JunctionKind, JunctionState, Metrics,
     NoMetrics, WireBlueprint, WireEnd,
@@ -18,9 +20,13 @@ use crate::kind::{Bus, DiskCache, Firmware, Machine, MachineSwitch, NicModel, Vi
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 /// The wire's end for data interface n of a node is bound to this port plus n.
 pub const WIRE_PORT: u16 = 20000;
+
+/// Kinds tell their time without acceleration; in hardware a third is ample.
+const ACCELERATED_DIVISOR: u32 = 3;
 
 /// A whole lab, decided.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +43,8 @@ pub struct Blueprint {
     pub media: BTreeMap<String, MediaContent>,
     /// The process that frames pass through; `None` where all go directly.
     pub wire: Option<WireBlueprint>,
+    /// How much of it may boot at one time.
+    pub start: StartLimit,
 }
 
 impl Blueprint {
@@ -87,9 +95,21 @@ pub struct NodeBlueprint {
     pub ready: ReadyBlueprint,
     /// How one gets in from the host; `None` without management.
     pub access: Option<Access>,
+    /// The nodes that it starts after.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub after: Vec<After>,
 }
 
 impl NodeBlueprint {
+    /// How long it may take from its start until it is ready.
+    pub fn boot_time(&self) -> Duration {
+        let time = Duration::from_secs(self.ready.timeout_seconds);
+        match self.accelerator {
+            Accelerator::Kvm => time / ACCELERATED_DIVISOR,
+            Accelerator::Tcg => time,
+        }
+    }
+
     /// The domain's name: `LAB.NODE`.
     pub fn domain(&self) -> String {
         domain_name(&self.lab, &self.node)

@@ -121,6 +121,10 @@ codes! {
         "Anyone who reaches this host reaches the console, without a password.";
     IGNORED = "L0309", "a setting has no effect here",
         "It is understood, but this connection or kind cannot honour it.";
+    UNKNOWN_AFTER = "L0701", "a node starts after one that is not in the lab",
+        "The node does not exist, or it is disabled.";
+    AFTER_CIRCLE = "L0702", "nodes start after each other",
+        "Each of them would wait for the others, and none would ever start.";
     TEMPLATE = "L0801", "a template of a configuration cannot be rendered",
         "A `startup-config` whose name ends in `.j2` is a Jinja template. It is malformed, or names something that is not there; nothing is taken for empty.";
     CONFIG_TOO_LARGE = "L0802", "a configuration is larger than its medium",

@@ -4,7 +4,7 @@
 //! depend on the host (addresses, ports, volumes) are not made yet; [`crate::allocate`] makes
 //! them.
 
-use crate::blueprint::{JunctionKind, JunctionState, WireEnd, end_name};
+use crate::blueprint::{After, JunctionKind, JunctionState, WireEnd, end_name};
 use crate::day0::Startup;
 use crate::kind::{Dialect, Kind, Login};
 use crate::lab_check::LabCheck;
@@ -51,6 +51,8 @@ pub struct Lab {
     pub console_address: Option<IpAddr>,
     /// Where that is said.
     pub console_span: Option<Span>,
+    /// Most nodes that boot at one time; `None` leaves it to the host.
+    pub batch: Option<u32>,
 }
 
 impl Lab {
@@ -160,6 +162,8 @@ pub struct Node {
     pub config_medium: Option<(String, Span)>,
     /// An ISO to insert, relative to the lab's folder.
     pub cdrom: Option<(String, Span)>,
+    /// The nodes that it starts after; nobody waits for himself.
+    pub after: Vec<After>,
 }
 
 impl Node {

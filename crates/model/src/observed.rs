@@ -4,6 +4,7 @@ use crate::blueprint::{Accelerator, Carrier, NetworkBlueprint, NodeBlueprint, Wi
 use crate::record::NodeRecord;
 use ipnet::Ipv4Net;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// What exists.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -77,6 +78,8 @@ pub struct ObservedDomain {
     pub process: Option<u32>,
     /// The carriers that its interfaces have now, by MAC address.
     pub carriers: BTreeMap<String, Carrier>,
+    /// Time since its start, where it runs and that was looked at.
+    pub uptime: Option<Duration>,
 }
 
 /// Whether a domain runs.

@@ -7,19 +7,22 @@
 mod down;
 mod power;
 mod sharing;
+mod starts;
 mod up;
 
 pub use down::{Disks, plan_down};
 pub use power::{Stop, plan_restart, plan_start, plan_stop};
 pub use up::{PlanError, plan_up};
 
-use crate::blueprint::{Carrier, Lease, NetworkBlueprint, WireBlueprint, WireChange};
+use crate::blueprint::{
+    Carrier, Lease, NetworkBlueprint, NodeBlueprint, WireBlueprint, WireChange,
+};
 use crate::record::NodeRecord;
 
 /// Position of a step in its plan.
 pub type StepId = usize;
 
-/// An ordered list of steps; a step's `after` only names earlier ones.
+/// An ordered list of steps; a step's `after` and `behind` only name earlier ones.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
     /// What is to be done.
@@ -45,6 +48,7 @@ impl Plan {
             action,
             reason: reason.into(),
             after: after.to_vec(),
+            behind: Vec::new(),
         });
         self.steps.len() - 1
     }
@@ -61,6 +65,8 @@ pub struct Step {
     pub reason: String,
     /// Earlier steps that must have succeeded.
     pub after: Vec<StepId>,
+    /// Earlier steps that must be over, however they ended.
+    pub behind: Vec<StepId>,
 }
 
 /// Whom a step concerns.
@@ -157,6 +163,11 @@ pub enum Action {
         /// The domain.
         domain: String,
     },
+    /// Wait until a node says on its console that it is up. Fails when it does not in time.
+    AwaitReady {
+        /// The node.
+        node: Box<NodeBlueprint>,
+    },
     /// Let a held domain go on.
     ResumeDomain {
         /// The domain.
@@ -231,6 +242,7 @@ impl Action {
             Self::DeleteVolume { volume } => format!("delete {volume}"),
             Self::DefineDomain { .. } => "define the domain".to_owned(),
             Self::StartDomain { .. } => "start the VM".to_owned(),
+            Self::AwaitReady { .. } => "wait until it is ready".to_owned(),
             Self::ResumeDomain { .. } => "resume the VM".to_owned(),
             Self::ShutdownDomain { .. } => "shut the guest down".to_owned(),
             Self::DestroyDomain { .. } => "power the VM off".to_owned(),
@@ -262,6 +274,7 @@ impl Action {
             Self::DeleteVolume { .. } => "delete-volume",
             Self::DefineDomain { .. } => "define-domain",
             Self::StartDomain { .. } => "start-domain",
+            Self::AwaitReady { .. } => "await-ready",
             Self::ResumeDomain { .. } => "resume-domain",
             Self::ShutdownDomain { .. } => "shutdown-domain",
             Self::DestroyDomain { .. } => "destroy-domain",

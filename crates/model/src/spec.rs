@@ -3,7 +3,7 @@
 //! Every format reader ends here and everything behind it knows one form. Nothing is resolved
 //! yet: a kind is a word, an interface is a text. [`crate::resolve`] makes a [`crate::lab::Lab`].
 
-use crate::blueprint::{CarrierPolicy, JunctionKind, JunctionState, Metrics};
+use crate::blueprint::{CarrierPolicy, JunctionKind, JunctionState, Metrics, Until};
 use crate::lab_check::LabCheck;
 use crate::mac::MacAddress;
 use crate::span::{Span, Spanned};
@@ -40,6 +40,8 @@ pub struct LabSpec {
     pub addressing: AddressingSpec,
     /// Where consoles listen: the node's own loopback address unless the lab says otherwise.
     pub console_address: Option<Spanned<IpAddr>>,
+    /// Most nodes that boot at one time; what the host bears where it is not said.
+    pub batch: Option<Spanned<u32>>,
 }
 
 /// A node as written, with the lab's defaults already filled in.
@@ -75,6 +77,8 @@ pub struct NodeSpec {
     pub cdrom: Option<Spanned<String>>,
     /// Host name in the guest, where it is not the node's name.
     pub hostname: Option<Spanned<String>>,
+    /// The nodes that it starts after, and how far those must be.
+    pub after: Vec<(Spanned<String>, Until)>,
     /// Tunnels with fixed ports, the n-th for the n-th data interface (the origin's way).
     pub tunnels: Vec<Spanned<TunnelSpec>>,
 }

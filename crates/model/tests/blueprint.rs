@@ -11,7 +11,7 @@ use support::{
     shown, topology,
 };
 use vnflab_model::allocate::{Request, allocate};
-use vnflab_model::blueprint::{Attachment, Blueprint, Carrier, DriveContent};
+use vnflab_model::blueprint::{Attachment, Blueprint, Carrier, DriveContent, StartLimit};
 use vnflab_model::domain_xml::{domain_xml, network_xml};
 use vnflab_model::observed::{DomainState, NetworkState, Observed, Scope};
 use vnflab_model::plan::{
@@ -210,8 +210,8 @@ fn starting_a_node_starts_its_network_first() {
     }
     let nodes = names(&["r1", "r2"]);
     for plan in [
-        plan_start("pair", &observed, &nodes).unwrap(),
-        plan_restart("pair", &observed, &nodes, Stop::PowerOff).unwrap(),
+        plan_start("pair", &observed, &nodes, StartLimit::NONE).unwrap(),
+        plan_restart("pair", &observed, &nodes, Stop::PowerOff, StartLimit::NONE).unwrap(),
     ] {
         let words: Vec<_> = plan.steps.iter().map(|step| step.action.word()).collect();
         assert_eq!(words, ["start-network", "start-domain", "start-domain"]);
@@ -219,7 +219,7 @@ fn starting_a_node_starts_its_network_first() {
         assert_eq!(plan.steps[2].after, [0]);
     }
     observed.networks[0].state = NetworkState::Active;
-    let plan = plan_start("pair", &observed, &nodes).unwrap();
+    let plan = plan_start("pair", &observed, &nodes, StartLimit::NONE).unwrap();
     assert_eq!(plan.steps.len(), 2, "{}", shown(&plan));
 }
 

@@ -14,7 +14,7 @@ use vnflab_impairment::Impairment;
 use vnflab_model::allocate::{Request, allocate};
 use vnflab_model::blueprint::{
     Attachment, Blueprint, Carrier, DriveContent, Junction, JunctionKind, JunctionState,
-    WireBlueprint, WireChange, WireEnd,
+    StartLimit, WireBlueprint, WireChange, WireEnd,
 };
 use vnflab_model::facts::FileFact;
 use vnflab_model::observed::{DomainState, Observed, ObservedWire, Scope};
@@ -489,8 +489,8 @@ fn starting_a_node_starts_its_wire_first() {
         .wires
         .insert("pair".to_owned(), ObservedWire::Stopped);
     for plan in [
-        plan_start("pair", &observed, &nodes).unwrap(),
-        plan_restart("pair", &observed, &nodes, Stop::PowerOff).unwrap(),
+        plan_start("pair", &observed, &nodes, StartLimit::NONE).unwrap(),
+        plan_restart("pair", &observed, &nodes, Stop::PowerOff, StartLimit::NONE).unwrap(),
     ] {
         assert_eq!(words(&plan), ["start-wire", "start-domain", "start-domain"]);
         assert_eq!(
@@ -500,7 +500,10 @@ fn starting_a_node_starts_its_wire_first() {
     }
     observed.wires.clear();
     let gone = Err(vec![PlanError::NoWire("pair".to_owned())]);
-    assert_eq!(plan_start("pair", &observed, &nodes), gone);
+    assert_eq!(
+        plan_start("pair", &observed, &nodes, StartLimit::NONE),
+        gone
+    );
 }
 
 #[test]
@@ -553,13 +556,13 @@ fn a_node_that_starts_has_the_carriers_of_now() {
     let only_r1 = BTreeSet::from(["r1".to_owned()]);
     for plan in [
         plan_up(&blueprint, &observed, None).unwrap(),
-        plan_start("pair", &observed, &only_r1).unwrap(),
+        plan_start("pair", &observed, &only_r1, StartLimit::NONE).unwrap(),
     ] {
         assert_eq!(words(&plan), ["set-carrier", "start-domain"]);
         assert_eq!(plan.steps[1].after, [0]);
     }
     observed.domains[1].state = DomainState::Off;
-    let plan = plan_start("pair", &observed, &only_r1).unwrap();
+    let plan = plan_start("pair", &observed, &only_r1, StartLimit::NONE).unwrap();
     assert_eq!(words(&plan), ["start-domain"], "{}", shown(&plan));
 }
 

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use vnflab_engine::executor::Event;
 use vnflab_engine::performer::PerformError;
 use vnflab_engine::ready::Outcome;
-use vnflab_engine::workspace::Workspace;
+use vnflab_engine::workspace::{Order, Workspace};
 use vnflab_model::blueprint::Blueprint;
-use vnflab_model::plan::Plan;
+use vnflab_model::plan::{Action, Plan};
 
 /// A plan and what became of it.
 #[derive(Debug)]
@@ -44,7 +44,9 @@ pub(crate) enum StepResult {
         /// What to do, where something is known.
         hint: Option<String>,
     },
-    /// It was not begun.
+    /// It waited for a node in vain; the outcome is with the nodes.
+    NotReady,
+    /// It was not begun, or broken off by the user.
     Skipped,
 }
 
@@ -54,11 +56,11 @@ impl CarriedOut {
         self.results.iter().filter(|result| wanted(result)).count()
     }
 
-    /// Whether every step was done.
+    /// Whether every step was done but those that waited for nodes in vain.
     pub(crate) fn is_complete(&self) -> bool {
         self.results
             .iter()
-            .all(|result| *result == StepResult::Done)
+            .all(|result| matches!(result, StepResult::Done | StepResult::NotReady))
     }
 }
 
@@ -72,6 +74,8 @@ pub(crate) struct Job<'a> {
     pub(crate) blueprint: Option<&'a Blueprint>,
     /// Most steps at one time.
     pub(crate) workers: usize,
+    /// How long guests may take to shut down.
+    pub(crate) shutdown_patience: Duration,
 }
 
 /// Carries a plan out.
@@ -87,16 +91,23 @@ pub(crate) fn carry_out(
         plan,
         blueprint,
         workers,
+        shutdown_patience,
     } = job;
     let mut results = vec![StepResult::Skipped; plan.steps.len()];
+    let mut ready = Vec::new();
     if !plan.is_empty() {
         let mut progress = Progress::new(screen);
         let mut left = steps_left(&plan);
         let mut on_event = |event: &Event<'_, PerformError>| {
-            observe(event, &mut progress, &mut left, &mut results)
+            observe(event, &mut progress, &mut left, &mut results, &mut ready)
         };
-        let outcome =
-            workspace.carry_out(&plan, blueprint, workers, interrupt.flag(), &mut on_event);
+        let order = Order {
+            plan: &plan,
+            blueprint,
+            workers,
+            shutdown_patience,
+        };
+        let outcome = workspace.carry_out(&order, interrupt.flag(), &mut on_event);
         progress.clear();
         outcome?;
     }
@@ -107,7 +118,7 @@ pub(crate) fn carry_out(
         elapsed: began.elapsed(),
         plan,
         results,
-        ready: Vec::new(),
+        ready,
     })
 }
 
@@ -130,6 +141,7 @@ fn observe(
     progress: &mut Progress,
     left: &mut BTreeMap<String, usize>,
     results: &mut [StepResult],
+    ready: &mut Vec<(String, Outcome)>,
 ) {
     let (Event::Started { step, .. }
     | Event::Done { step, .. }
@@ -141,7 +153,32 @@ fn observe(
         Event::Started { .. } => return progress.begin(&subject, &what),
         Event::Done { id, elapsed, .. } => {
             results[*id] = StepResult::Done;
-            progress.done(&subject, &what, *elapsed);
+            match &step.action {
+                Action::AwaitReady { node } => {
+                    let after = *elapsed;
+                    ready.push((node.node.clone(), Outcome::Ready { after }));
+                    progress.ready(&subject, after);
+                }
+                _ => progress.done(&subject, &what, *elapsed),
+            }
+        }
+        // The report says that the user broke off.
+        Event::Failed {
+            error: PerformError::Interrupted,
+            ..
+        } => {}
+        Event::Failed {
+            id,
+            error: PerformError::NotReady { reason, last_lines },
+            ..
+        } => {
+            results[*id] = StepResult::NotReady;
+            let outcome = Outcome::NotReady {
+                reason: reason.clone(),
+                last_lines: last_lines.clone(),
+            };
+            ready.push((step.subject.name().to_owned(), outcome));
+            progress.failed(&subject, &what);
         }
         Event::Failed { id, error, .. } => {
             results[*id] = StepResult::Failed {

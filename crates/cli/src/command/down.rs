@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use vnflab_engine::executor::MAX_WORKERS;
+use vnflab_engine::performer::SHUTDOWN_PATIENCE;
 use vnflab_engine::ssh;
 use vnflab_engine::workspace::Workspace;
 use vnflab_model::observed::Observed;
@@ -45,6 +46,7 @@ pub(super) fn run(
         plan: plan_down(&lab, &world.observed, disks),
         blueprint: None,
         workers: arguments.parallel.map_or(MAX_WORKERS, usize::from),
+        shutdown_patience: SHUTDOWN_PATIENCE,
     };
     let run = carry_out(&workspace, job, &interrupt, screen)?;
     if run.is_complete() && disks == Disks::Delete {

@@ -1,14 +1,18 @@
 //! `vnflab start`, `stop` and `restart`: the power of nodes that exist.
 
 use super::carry_out::{CarriedOut, Job, carry_out};
-use crate::cli::{Global, StartArgs, StopArgs};
+use crate::cli::{Global, RestartArgs, StartArgs, StopArgs};
 use crate::context::{self, World};
 use crate::error::CommandError;
 use crate::interrupt::Interrupt;
 use crate::render::{self, Screen};
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
+use std::time::Duration;
 use vnflab_engine::executor::MAX_WORKERS;
-use vnflab_model::observed::Observed;
+use vnflab_engine::performer::SHUTDOWN_PATIENCE;
+use vnflab_model::blueprint::StartLimit;
+use vnflab_model::observed::{Host, Observed};
 use vnflab_model::plan::{Plan, PlanError, Stop, plan_restart, plan_start, plan_stop};
 
 pub(super) fn start(
@@ -16,7 +20,15 @@ pub(super) fn start(
     arguments: &StartArgs,
     screen: &Screen,
 ) -> Result<(), CommandError> {
-    run(global, &arguments.nodes, screen, "start", plan_start)
+    let job = Power {
+        verb: "start",
+        nodes: &arguments.nodes,
+        patience: SHUTDOWN_PATIENCE,
+    };
+    run(global, &job, screen, |lab, seen, nodes| {
+        let limit = limit(&seen.host, arguments.batch);
+        plan_start(lab, seen.observed, nodes, limit)
+    })
 }
 
 pub(super) fn stop(
@@ -25,28 +37,49 @@ pub(super) fn stop(
     screen: &Screen,
 ) -> Result<(), CommandError> {
     let how = how(arguments);
-    run(
-        global,
-        &arguments.nodes,
-        screen,
-        "stop",
-        |lab, observed, nodes| plan_stop(lab, observed, nodes, how),
-    )
+    let job = Power::off("stop", arguments);
+    run(global, &job, screen, |lab, seen, nodes| {
+        plan_stop(lab, seen.observed, nodes, how)
+    })
 }
 
 pub(super) fn restart(
     global: &Global,
-    arguments: &StopArgs,
+    arguments: &RestartArgs,
     screen: &Screen,
 ) -> Result<(), CommandError> {
-    let how = how(arguments);
-    run(
-        global,
-        &arguments.nodes,
-        screen,
-        "restart",
-        |lab, observed, nodes| plan_restart(lab, observed, nodes, how),
-    )
+    let how = how(&arguments.stop);
+    let job = Power::off("restart", &arguments.stop);
+    run(global, &job, screen, |lab, seen, nodes| {
+        let limit = limit(&seen.host, arguments.batch);
+        plan_restart(lab, seen.observed, nodes, how, limit)
+    })
+}
+
+/// What is asked for.
+struct Power<'a> {
+    verb: &'static str,
+    nodes: &'a [String],
+    /// How long guests may take to shut down.
+    patience: Duration,
+}
+
+impl<'a> Power<'a> {
+    fn off(verb: &'static str, arguments: &'a StopArgs) -> Self {
+        Self {
+            verb,
+            nodes: &arguments.nodes,
+            patience: arguments.timeout.unwrap_or(SHUTDOWN_PATIENCE),
+        }
+    }
+}
+
+/// How much may boot at one time: so many nodes, else what the host bears.
+fn limit(host: &Host, batch: Option<NonZeroU32>) -> StartLimit {
+    match batch {
+        Some(nodes) => StartLimit::of_nodes(nodes.get()),
+        None => StartLimit::of_host(host),
+    }
 }
 
 fn how(arguments: &StopArgs) -> Stop {
@@ -56,34 +89,44 @@ fn how(arguments: &StopArgs) -> Stop {
     }
 }
 
+/// What plans of power are made from.
+struct Seen<'a> {
+    host: Host,
+    observed: &'a Observed,
+}
+
 fn run(
     global: &Global,
-    arguments: &[String],
+    power: &Power<'_>,
     screen: &Screen,
-    verb: &'static str,
-    plan: impl Fn(&str, &Observed, &BTreeSet<String>) -> Result<Plan, Vec<PlanError>>,
+    plan: impl Fn(&str, &Seen<'_>, &BTreeSet<String>) -> Result<Plan, Vec<PlanError>>,
 ) -> Result<(), CommandError> {
     let workspace = context::workspace(global)?;
     let world = World::observe(&workspace)?;
     let mut labs: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for argument in arguments {
+    for argument in power.nodes {
         let blueprint = &world.node(argument)?.record.blueprint;
         let nodes = labs.entry(&blueprint.lab).or_default();
         nodes.insert(blueprint.node.clone());
     }
+    let seen = Seen {
+        host: workspace.driver().host()?,
+        observed: &world.observed,
+    };
     let interrupt = Interrupt::listen()?;
     let mut all: Vec<CarriedOut> = Vec::new();
     for (lab, nodes) in &labs {
         let job = Job {
             lab,
-            plan: plan(lab, &world.observed, nodes)?,
+            plan: plan(lab, &seen, nodes)?,
             blueprint: None,
             workers: MAX_WORKERS,
+            shutdown_patience: power.patience,
         };
         all.push(carry_out(&workspace, job, &interrupt, screen)?);
         if interrupt.is_set() {
             break;
         }
     }
-    render::run::report(screen, verb, &all)
+    render::run::report(screen, power.verb, &all)
 }

@@ -8,9 +8,12 @@ use crate::context;
 use crate::error::CommandError;
 use crate::interrupt::Interrupt;
 use crate::render::{self, Screen};
+use std::collections::BTreeSet;
 use std::time::Instant;
 use vnflab_engine::executor::MAX_WORKERS;
+use vnflab_engine::performer::SHUTDOWN_PATIENCE;
 use vnflab_engine::ssh;
+use vnflab_model::blueprint::StartLimit;
 use vnflab_model::plan::{Action, plan_up};
 
 pub(super) fn run(
@@ -21,7 +24,10 @@ pub(super) fn run(
     let workspace = context::workspace(global)?;
     let interrupt = Interrupt::listen()?;
     let selection = lab::selection(&arguments.selection);
-    let decided = lab::decide(&workspace, &selection.lab, &arguments.variation, screen)?;
+    let mut decided = lab::decide(&workspace, &selection.lab, &arguments.variation, screen)?;
+    if let Some(batch) = arguments.batch {
+        decided.blueprint.start = StartLimit::of_nodes(batch.get());
+    }
     let blueprint = &decided.blueprint;
     let nodes = selection.nodes.as_ref();
     lab::check_nodes(blueprint, nodes)?;
@@ -30,6 +36,7 @@ pub(super) fn run(
         plan: plan_up(blueprint, &decided.survey.observed, nodes)?,
         blueprint: Some(blueprint),
         workers: arguments.parallel.map_or(MAX_WORKERS, usize::from),
+        shutdown_patience: SHUTDOWN_PATIENCE,
     };
     let mut run = carry_out(&workspace, job, &interrupt, screen)?;
     forget_new_disks(&run);
@@ -37,10 +44,15 @@ pub(super) fn run(
         settle(&workspace, blueprint, nodes, &run.plan, &interrupt)?;
     }
     if arguments.wait && run.is_complete() {
-        let selected = |name: &String| nodes.is_none_or(|nodes| nodes.contains(name));
-        let awaited = blueprint.nodes.iter().filter(|node| selected(&node.node));
+        // Those that others had to wait for are known already.
+        let known: BTreeSet<&str> = run.ready.iter().map(|(node, _)| node.as_str()).collect();
+        let awaited = blueprint.nodes.iter().filter(|node| {
+            let selected = nodes.is_none_or(|nodes| nodes.contains(&node.node));
+            selected && !known.contains(node.node.as_str())
+        });
         let began = Instant::now();
-        run.ready = wait::wait(&workspace, blueprint, awaited, &interrupt, screen)?;
+        let ready = wait::wait(&workspace, blueprint, awaited, &interrupt, screen)?;
+        run.ready.extend(ready);
         run.elapsed += began.elapsed();
         run.interrupted = interrupt.is_set();
     }

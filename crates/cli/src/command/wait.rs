@@ -37,7 +37,7 @@ pub(super) fn wait<'a>(
         &mut || stopped(workspace, blueprint),
         &mut |node, outcome| {
             match outcome {
-                Outcome::Ready { after } => progress.done(node, "ready", *after),
+                Outcome::Ready { after } => progress.ready(node, *after),
                 // The node boots on, and the report names it.
                 Outcome::NotReady {
                     reason: Reason::Cancelled,

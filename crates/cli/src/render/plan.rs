@@ -19,7 +19,10 @@ pub(crate) fn plan(screen: &Screen, lab: &str, plan: &Plan) -> Result<(), Comman
     let heads = ["STEP", "SUBJECT", "ACTION", "WHY", "AFTER"];
     let mut table = Table::new(screen.out, &heads).right(0);
     for (number, step) in plan.steps.iter().enumerate() {
-        let after: Vec<String> = step.after.iter().map(|id| (id + 1).to_string()).collect();
+        // In parentheses what must be over alone, however it ended.
+        let behind = step.behind.iter().map(|id| format!("({})", id + 1));
+        let after = step.after.iter().map(|id| (id + 1).to_string());
+        let after: Vec<String> = after.chain(behind).collect();
         table.row([
             Cell::plain((number + 1).to_string()),
             Cell::plain(super::subject(&step.subject)),
@@ -51,6 +54,8 @@ pub(super) struct StepJson<'a> {
     action: &'static str,
     reason: &'a str,
     after: &'a [usize],
+    #[serde(skip_serializing_if = "<[usize]>::is_empty")]
+    behind: &'a [usize],
 }
 
 impl<'a> StepJson<'a> {
@@ -63,6 +68,7 @@ impl<'a> StepJson<'a> {
             action: step.action.word(),
             reason: &step.reason,
             after: &step.after,
+            behind: &step.behind,
         };
         let (place, name) = match &step.subject {
             Subject::Node(name) => (&mut json.node, name),

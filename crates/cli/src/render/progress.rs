@@ -78,6 +78,12 @@ impl Progress {
         }
     }
 
+    /// A node is up. That stays on a terminal too: with many nodes it tells how far one is.
+    pub(crate) fn ready(&mut self, subject: &str, after: Duration) {
+        let subject = clean(subject);
+        self.line(&format!("{subject}: ready after {}", time::fine(after)));
+    }
+
     /// It failed. The reason comes with all others at the end.
     pub(crate) fn failed(&mut self, subject: &str, what: &str) {
         let mark = self.paint.error("failed");

@@ -7,7 +7,7 @@ use crate::error::{CommandError, ErrorKind};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use vnflab_engine::ready::{Outcome, Reason};
-use vnflab_model::plan::Subject;
+use vnflab_model::plan::{Action, Subject};
 
 /// Most failures that are told in full; more have the same few reasons.
 const FAILURE_LIMIT: usize = 20;
@@ -26,13 +26,13 @@ pub(crate) fn report(screen: &Screen, verb: &str, runs: &[CarriedOut]) -> Result
             screen.say(&summary(verb, run));
         }
     }
-    outcome(verb, runs)
+    outcome(verb, runs)?;
+    runs.iter().try_for_each(not_ready)
 }
 
 /// As [`report`], for `up`: says how to look around, and which nodes are not ready.
 pub(crate) fn report_up(screen: &Screen, run: &CarriedOut) -> Result<(), CommandError> {
     report(screen, "up", std::slice::from_ref(run))?;
-    not_ready(run)?;
     if !run.plan.is_empty() {
         screen.say("Look around with `vnflab ps`, `vnflab links` and `vnflab console NODE`.");
     }
@@ -82,7 +82,12 @@ fn not_ready(run: &CarriedOut) -> Result<(), CommandError> {
             .collect();
         causes.push(format!("{node}: {reason}{lines}"));
     }
-    let all = run.ready.len();
+    for node in held_back(run) {
+        causes.push(format!(
+            "{node}: not started, it comes after a node that is not ready"
+        ));
+    }
+    let all = run.ready.len() + held_back(run).count();
     let mut error = match (booting.len(), causes.len()) {
         (0, 0) => return Ok(()),
         (0, failed) => {
@@ -104,6 +109,16 @@ fn not_ready(run: &CarriedOut) -> Result<(), CommandError> {
     causes.truncate(FAILURE_LIMIT);
     error.causes = causes;
     Err(error)
+}
+
+/// The nodes that were not started because another is not ready.
+fn held_back(run: &CarriedOut) -> impl Iterator<Item = &str> {
+    let steps = run.plan.steps.iter().zip(&run.results);
+    steps
+        .filter(|(step, result)| {
+            **result == StepResult::Skipped && matches!(step.action, Action::StartDomain { .. })
+        })
+        .map(|(step, _)| step.subject.name())
 }
 
 /// One line about what was done in full.
@@ -161,7 +176,10 @@ fn outcome(verb: &str, runs: &[CarriedOut]) -> Result<(), CommandError> {
         .iter()
         .map(|run| run.count(|result| *result == StepResult::Done))
         .sum();
-    if failed == 0 && runs.iter().all(CarriedOut::is_complete) {
+    // What a node that is not ready held back is told with that node.
+    let held_back = |run: &CarriedOut| !run.interrupted && awaited_in_vain(run).next().is_some();
+    let is_told = |run: &CarriedOut| run.is_complete() || held_back(run);
+    if failed == 0 && runs.iter().all(is_told) {
         return Ok(());
     }
     let mut error = match runs.iter().any(|run| run.interrupted) {
@@ -271,6 +289,7 @@ impl<'a> LabJson<'a> {
                     let (result, error) = match result {
                         StepResult::Done => ("done", None),
                         StepResult::Failed { reason, .. } => ("failed", Some(reason.as_str())),
+                        StepResult::NotReady => ("not-ready", None),
                         StepResult::Skipped => ("skipped", None),
                     };
                     DoneJson {
@@ -289,7 +308,7 @@ impl<'a> LabJson<'a> {
 mod tests {
     use super::*;
     use std::time::Duration;
-    use vnflab_model::plan::{Action, Plan, Step};
+    use vnflab_model::plan::{Plan, Step};
 
     /// A run of one step for each result, all of one node.
     fn run(results: Vec<StepResult>) -> CarriedOut {
@@ -300,6 +319,7 @@ mod tests {
             },
             reason: "does not run".to_owned(),
             after: Vec::new(),
+            behind: Vec::new(),
         };
         CarriedOut {
             lab: "a".to_owned(),
@@ -409,6 +429,27 @@ mod tests {
             "interrupted while 2 of 2 nodes were still booting: r1, r2"
         );
         assert!(error.causes.is_empty());
+    }
+
+    #[test]
+    fn a_node_that_was_held_back_is_told_with_the_one_that_is_not_ready() {
+        let outcome_of_r2 = Outcome::NotReady {
+            reason: Reason::TimedOut(Duration::from_secs(9)),
+            last_lines: Vec::new(),
+        };
+        let waited = CarriedOut {
+            ready: vec![("r2".to_owned(), outcome_of_r2)],
+            ..run(vec![StepResult::NotReady, StepResult::Skipped])
+        };
+        assert!(outcome("up", std::slice::from_ref(&waited)).is_ok());
+        let error = not_ready(&waited).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::NotReady);
+        assert_eq!(error.message, "2 of 2 nodes are not ready");
+        let told = [
+            "r2: not ready within 9 s",
+            "r1: not started, it comes after a node that is not ready",
+        ];
+        assert_eq!(error.causes, told);
     }
 
     #[test]

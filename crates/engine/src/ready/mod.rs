@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use transcript::Transcript;
-use vnflab_model::blueprint::{Accelerator, NodeBlueprint};
+use vnflab_model::blueprint::NodeBlueprint;
 
 /// Time between two looks: short against the second that a person notices, long against the
 /// microseconds that a look takes.
@@ -48,9 +48,6 @@ const LAST_LINES: usize = 5;
 /// the others waiting: 16 pieces of 64 KiB.
 const PIECES_LIMIT: usize = 16;
 
-/// Kinds tell their time without acceleration; in hardware a third is ample.
-const ACCELERATED_DIVISOR: u32 = 3;
-
 /// A node that shall become ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Awaited {
@@ -69,14 +66,10 @@ pub struct Awaited {
 impl Awaited {
     /// What to wait for with a node.
     pub fn of(blueprint: &NodeBlueprint) -> Self {
-        let timeout = Duration::from_secs(blueprint.ready.timeout_seconds);
         Self {
             node: blueprint.node.clone(),
             patterns: blueprint.ready.patterns.clone(),
-            timeout: match blueprint.accelerator {
-                Accelerator::Kvm => timeout / ACCELERATED_DIVISOR,
-                Accelerator::Tcg => timeout,
-            },
+            timeout: blueprint.boot_time(),
             log_path: PathBuf::from(&blueprint.console.log_path),
             console: blueprint.console.listen,
         }
@@ -115,6 +108,40 @@ pub enum Reason {
     /// The caller gave up.
     #[error("interrupted")]
     Cancelled,
+}
+
+/// How one learns that a guest is up.
+pub trait Readiness: Sync {
+    /// Waits for one node. `runs` says whether its VM still does.
+    fn await_ready(
+        &self,
+        awaited: &Awaited,
+        runs: &mut dyn FnMut() -> bool,
+        cancel: &AtomicBool,
+    ) -> Outcome;
+}
+
+/// From what it says on its console.
+#[derive(Debug, Clone, Copy)]
+pub struct Consoles;
+
+impl Readiness for Consoles {
+    fn await_ready(
+        &self,
+        awaited: &Awaited,
+        runs: &mut dyn FnMut() -> bool,
+        cancel: &AtomicBool,
+    ) -> Outcome {
+        let mut stopped = || match runs() {
+            true => BTreeSet::new(),
+            false => BTreeSet::from([awaited.node.clone()]),
+        };
+        let mut ended = None;
+        let mut on_outcome = |_: &str, outcome: &Outcome| ended = Some(outcome.clone());
+        let nodes = std::slice::from_ref(awaited);
+        wait_ready(nodes, &mut stopped, &mut on_outcome, cancel);
+        ended.expect("each node has its outcome when the waiting ends")
+    }
 }
 
 /// Waits for all nodes and tells each outcome as it comes.

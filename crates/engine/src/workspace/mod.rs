@@ -27,6 +27,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 use vnflab_model::allocate::{self, AllocateError, Request};
 use vnflab_model::blueprint::Blueprint;
 use vnflab_model::check::check;
@@ -80,6 +81,19 @@ pub struct Decision {
     pub diagnostics: Diagnostics,
     /// What shall be; absent when there are errors.
     pub blueprint: Option<Blueprint>,
+}
+
+/// A plan to carry out.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// What it was made from, if it makes things.
+    pub blueprint: Option<&'a Blueprint>,
+    /// Most steps at the same time.
+    pub workers: usize,
+    /// How long guests may take to shut down.
+    pub shutdown_patience: Duration,
 }
 
 /// Why a lab could not be decided, beyond the mistakes in its files.
@@ -210,20 +224,19 @@ impl Workspace {
         })
     }
 
-    /// Does what a plan says, with at most `workers` steps at the same time.
+    /// Does what a plan says. A flag that goes up ends it as soon as may be.
     ///
     /// # Errors
     ///
     /// When not even the storage pools can be made; failures of steps are in the outcome.
     pub fn carry_out(
         &self,
-        plan: &Plan,
-        blueprint: Option<&Blueprint>,
-        workers: usize,
+        order: &Order<'_>,
         cancel: &AtomicBool,
         on_event: &mut dyn FnMut(&Event<'_, PerformError>),
     ) -> Result<Outcome<PerformError>, WorkspaceError> {
-        let performer = match blueprint {
+        let plan = order.plan;
+        let performer = match order.blueprint {
             Some(blueprint) => {
                 if !plan.is_empty() {
                     self.driver.ensure_pools()?;
@@ -232,6 +245,10 @@ impl Workspace {
             }
             None => Performer::without_blueprint(self.driver(), self.wires()),
         };
+        let performer = performer
+            .cancelled_by(cancel)
+            .with_shutdown_patience(order.shutdown_patience);
+        let workers = order.workers;
         Ok(executor::execute(
             plan, &performer, workers, cancel, on_event,
         ))

@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use vnflab_model::blueprint::{
-    Accelerator, Attachment, Blueprint, Carrier, CarrierPolicy, Console, Drive, DriveContent,
-    Forward, Junction, JunctionKind, JunctionState, Lease, MachineBlueprint, MediaContent,
-    MediaDevice, MediaFilesystem, MediaNaming, NetworkBlueprint, Nic, NicRole, NodeBlueprint,
-    ReadyBlueprint, WireBlueprint, WireEnd,
+    Accelerator, After, Attachment, Blueprint, Carrier, CarrierPolicy, Console, Drive,
+    DriveContent, Forward, Junction, JunctionKind, JunctionState, Lease, MachineBlueprint,
+    MediaContent, MediaDevice, MediaFilesystem, MediaNaming, NetworkBlueprint, Nic, NicRole,
+    NodeBlueprint, ReadyBlueprint, StartLimit, WireBlueprint, WireEnd,
 };
 use vnflab_model::kind::{Bus, Firmware, Machine, NicModel, Video};
 use vnflab_model::observed::VolumeName;
@@ -28,6 +28,8 @@ pub(crate) struct TestLab {
     pub(crate) loopback: u8,
     /// How frames travel from node to node.
     pub(crate) ring: Ring,
+    /// How much of it may boot at one time.
+    pub(crate) start: StartLimit,
 }
 
 /// How frames travel from node to node.
@@ -47,6 +49,7 @@ pub(crate) struct TestNode {
     pub(crate) memory_mib: u64,
     pub(crate) configuration: String,
     pub(crate) extra_disk: bool,
+    pub(crate) after: Vec<After>,
 }
 
 impl TestNode {
@@ -56,6 +59,7 @@ impl TestNode {
             memory_mib: 64,
             configuration: "hostname test\n".to_owned(),
             extra_disk: false,
+            after: Vec::new(),
         }
     }
 }
@@ -73,6 +77,7 @@ impl TestLab {
             image: ("/fake/images/base.qcow2".to_owned(), "qcow2".to_owned()),
             loopback: 201,
             ring: Ring::Direct,
+            start: StartLimit::NONE,
         }
     }
 
@@ -92,6 +97,7 @@ impl TestLab {
                 .collect(),
             nodes,
             media,
+            start: self.start,
         }
     }
 
@@ -230,6 +236,7 @@ impl TestLab {
             },
             loopback: None,
             access: None,
+            after: test_node.after.clone(),
         }
     }
 

@@ -81,6 +81,8 @@ pub enum Form {
     MadeNamed(fn() -> &'static Table),
     /// A list of mappings with the keys of such a table.
     MadeList(fn() -> &'static Table),
+    /// Names of nodes, or a mapping of them to one of a few words.
+    After(&'static [&'static str]),
     /// Names of states, each with the names of next ones and their probabilities.
     Transitions,
     /// A time, such as `100ms`.
@@ -138,6 +140,10 @@ impl Form {
             Self::MadeTable(_) => "a mapping".to_owned(),
             Self::MadeNamed(_) => "a mapping of names".to_owned(),
             Self::MadeList(_) => "a list of mappings".to_owned(),
+            Self::After(words) => format!(
+                "a node, a list of nodes, or a mapping of nodes to {}",
+                quoted(words).replace(", ", " or ")
+            ),
             Self::Transitions => {
                 "names of states with the probabilities of others, such as `{good: {bad: 5%}}`"
                     .to_owned()
@@ -172,7 +178,7 @@ pub struct Table {
 }
 
 /// Words in backticks, separated by commas.
-pub(super) fn quoted(words: &[&str]) -> String {
+pub(in crate::format) fn quoted(words: &[&str]) -> String {
     let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
     words.join(", ")
 }

@@ -213,6 +213,11 @@ fn schema(form: &Form) -> Value {
             "additionalProperties": or_null(reference(made())),
         }),
         Form::MadeList(made) => json!({ "type": "array", "items": reference(made()) }),
+        Form::After(words) => json!({ "anyOf": [
+            { "type": "string" },
+            { "type": "array", "items": { "type": "string" } },
+            { "type": "object", "additionalProperties": { "enum": words } },
+        ] }),
         Form::Transitions => json!({
             "type": "object",
             "additionalProperties": {

@@ -1,7 +1,8 @@
 //! Power of nodes that exist: start, stop, restart.
 
+use super::starts::{Starts, may_boot, ordered};
 use super::{Action, Plan, PlanError, StepId, Subject};
-use crate::blueprint::{Attachment, Carrier, WireBlueprint};
+use crate::blueprint::{Attachment, Carrier, StartLimit, WireBlueprint};
 use crate::observed::{DomainState, NetworkState, Observed, ObservedDomain, ObservedWire};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,12 +16,14 @@ pub fn plan_start(
     lab: &str,
     observed: &Observed,
     nodes: &BTreeSet<String>,
+    limit: StartLimit,
 ) -> Result<Plan, Vec<PlanError>> {
     let mut plan = Plan::default();
     let domains = named(lab, observed, nodes)?;
     let mut networks = Networks::new(observed);
     let wire = start_wire(lab, observed, &domains, &mut plan)?;
-    for domain in domains {
+    let mut starts = starts(lab, observed, nodes, limit);
+    for domain in in_order(domains) {
         let name = domain.name.clone();
         let action = match domain.state {
             DomainState::Running => continue,
@@ -29,10 +32,13 @@ pub fn plan_start(
         };
         let mut ready = networks.start_under(domain, &mut plan);
         ready.extend(wire);
-        if matches!(domain.state, DomainState::Off | DomainState::Crashed) {
-            ready.extend(set_carriers(domain, lab, observed, nodes, &mut plan));
+        if domain.state == DomainState::Paused {
+            plan.push(&subject(domain), action, "asked for", &ready);
+            continue;
         }
-        plan.push(&subject(domain), action, "asked for", &ready);
+        ready.extend(set_carriers(domain, lab, observed, nodes, &mut plan));
+        let node = &domain.record.blueprint;
+        starts.start(&mut plan, node, action, "asked for", ready);
     }
     Ok(plan)
 }
@@ -68,12 +74,14 @@ pub fn plan_restart(
     observed: &Observed,
     nodes: &BTreeSet<String>,
     how: Stop,
+    limit: StartLimit,
 ) -> Result<Plan, Vec<PlanError>> {
     let mut plan = Plan::default();
     let domains = named(lab, observed, nodes)?;
     let mut networks = Networks::new(observed);
     let wire = start_wire(lab, observed, &domains, &mut plan)?;
-    for domain in domains {
+    let mut starts = starts(lab, observed, nodes, limit);
+    for domain in in_order(domains) {
         let mut after = networks.start_under(domain, &mut plan);
         after.extend(wire);
         after.extend(set_carriers(domain, lab, observed, nodes, &mut plan));
@@ -83,9 +91,40 @@ pub fn plan_restart(
         let action = Action::StartDomain {
             domain: domain.name.clone(),
         };
-        plan.push(&subject(domain), action, "asked for", &after);
+        let node = &domain.record.blueprint;
+        starts.start(&mut plan, node, action, "asked for", after);
     }
     Ok(plan)
+}
+
+/// The starts of a plan, with the places that the lab's nodes take that may still be booting.
+fn starts<'a>(
+    lab: &'a str,
+    observed: &'a Observed,
+    starting: &BTreeSet<String>,
+    limit: StartLimit,
+) -> Starts<'a> {
+    let mut starts = Starts::new(limit);
+    let others = observed.of_lab(lab);
+    let others = others.filter(|domain| !starting.contains(&domain.record.blueprint.node));
+    for domain in others.filter(|domain| may_boot(domain)) {
+        starts.found(domain);
+    }
+    starts
+}
+
+/// The domains in the order in which they start.
+fn in_order(domains: Vec<&ObservedDomain>) -> Vec<&ObservedDomain> {
+    let ordered = ordered(domains.iter().map(|domain| &domain.record.blueprint));
+    let named = domains.iter().map(|domain| {
+        let node = domain.record.blueprint.node.as_str();
+        (node, *domain)
+    });
+    let by_name: BTreeMap<&str, &ObservedDomain> = named.collect();
+    let found = ordered
+        .iter()
+        .filter_map(|node| by_name.get(node.node.as_str()));
+    found.copied().collect()
 }
 
 /// How a node is stopped.

@@ -9,8 +9,9 @@ mod wire;
 use self::networks::{Networks, network_conflicts, plan_networks, remove_networks};
 use self::node::{World, adapt, plan_node};
 use self::wire::WirePlan;
+use super::starts::{Starts, may_boot, ordered};
 use super::{Action, Plan, StepId, Subject};
-use crate::blueprint::{Blueprint, Drive, NodeBlueprint};
+use crate::blueprint::{Blueprint, Drive, NodeBlueprint, StartLimit};
 use crate::observed::{DomainState, Observed, ObservedDomain, ObservedNetwork, ObservedVolume};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,19 +95,52 @@ pub fn plan_up(
         seen: &seen,
         networks: &networks,
     };
-    for node in &blueprint.nodes {
-        if selected(&node.node) {
-            plan_node(&mut plan, node, &world, &wire);
-        } else if let Some(domain) = seen.domains.get(node.node.as_str()) {
-            // The wire is one for all nodes.
-            adapt(&mut plan, node, domain, &world);
+    let order = ordered(&blueprint.nodes);
+    let mut starts = Starts::new(blueprint.start);
+    let domains = seen.domains.values().copied();
+    let booting: Vec<&ObservedDomain> = domains.filter(|domain| may_boot(domain)).collect();
+    if !booting.is_empty() {
+        // Those that are made anew take no place before: who they are shows in a plan.
+        let mut trial = Starts::new(StartLimit::NONE);
+        plan_nodes(
+            &mut plan.clone(),
+            &order,
+            &selected,
+            &world,
+            &wire,
+            &mut trial,
+        );
+        for domain in booting {
+            let node = domain.record.blueprint.node.as_str();
+            if nodes.contains(node) && !trial.starts_node(node) {
+                starts.found(domain);
+            }
         }
     }
+    plan_nodes(&mut plan, &order, &selected, &world, &wire, &mut starts);
     wire.finish(&mut plan);
     if selection.is_none() {
         wire.stop(&mut plan);
     }
     Ok(plan)
+}
+
+fn plan_nodes<'a>(
+    plan: &mut Plan,
+    nodes: &[&'a NodeBlueprint],
+    selected: &dyn Fn(&str) -> bool,
+    world: &World<'_>,
+    wire: &WirePlan<'_>,
+    starts: &mut Starts<'a>,
+) {
+    for node in nodes {
+        if selected(&node.node) {
+            plan_node(plan, node, world, wire, starts);
+        } else if let Some(domain) = world.seen.domains.get(node.node.as_str()) {
+            // The wire is one for all nodes.
+            adapt(plan, node, domain, world);
+        }
+    }
 }
 
 fn conflicts(

@@ -5,6 +5,7 @@
 //! [`crate::check`]. A lab comes out only if there is no error, since nothing behind it could
 //! trust it otherwise. [`read`] does it all, from texts to a lab.
 
+mod after;
 mod asked;
 mod lab_check;
 mod link;
@@ -54,13 +55,18 @@ pub fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnosti
     for segment in &spec.segments {
         valid_name(&segment.name, "segment", &mut found);
     }
+    let mut after = after::resolve(&spec.nodes, &by_name, &mut found).into_iter();
     let links = link::resolve(spec, &by_name, &kinds, &mut found);
     let resolved: Vec<Option<Node>> = spec
         .nodes
         .iter()
         .zip(&kinds)
         .zip(&links.highest)
-        .map(|((node, kind), highest)| resolve_node(node, (*kind)?, *highest, &mut found))
+        .map(|((node, kind), highest)| {
+            let after = after.next().unwrap_or_default();
+            let node = resolve_node(node, (*kind)?, *highest, &mut found)?;
+            Some(Node { after, ..node })
+        })
         .collect();
     let pools = pools(
         &spec.addressing,
@@ -88,6 +94,7 @@ pub fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnosti
         link_pool,
         console_address: spec.console_address.as_ref().map(|address| address.value),
         console_span: spec.console_address.as_ref().map(|address| address.span),
+        batch: spec.batch.as_ref().map(|batch| batch.value),
     };
     links.apply(spec, resolved, &profiles, &mut lab, &mut found);
     let (checks, nodes) = (&spec.checks, &spec.nodes);
@@ -271,6 +278,7 @@ fn resolve_node(
             .cdrom
             .as_ref()
             .map(|file| (file.value.clone(), file.span)),
+        after: Vec::new(),
         kind: Arc::clone(kind),
     })
 }

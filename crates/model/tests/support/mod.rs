@@ -154,6 +154,7 @@ pub(crate) fn built(blueprint: &Blueprint) -> Observed {
             },
             state: DomainState::Running,
             process: None,
+            uptime: None,
             carriers: node
                 .nics
                 .iter()

@@ -10,6 +10,7 @@ mod interruption;
 mod ring;
 mod session;
 mod side_by_side;
+mod start;
 mod traffic;
 mod wire;
 
@@ -42,6 +43,7 @@ pub(crate) fn all(host: &Arc<Host>) -> Vec<Trial> {
         wire::trials_without_guests(&system),
         foreign::trials(&system),
         interruption::trials(&system),
+        start::trials(&system),
         ring::trials(&ring),
         wire::trials(&wire),
         edits::trials(&pair),

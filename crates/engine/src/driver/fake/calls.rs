@@ -57,6 +57,7 @@ impl Driver for FakeDriver {
                         record,
                         state: domain.state,
                         process: None,
+                        uptime: None,
                         carriers: interface_carriers(domain.current_xml())?,
                     }),
                     Ownership::Foreign | Ownership::Unreadable(_) => {

@@ -59,6 +59,7 @@ impl LibvirtDriver {
                         record,
                         state,
                         process,
+                        uptime: process.and_then(host::process).map(|facts| facts.age),
                         carriers: interface_carriers(&xml)?,
                     });
                 }

@@ -1,7 +1,7 @@
 //! Every key of the native format.
 
 use super::{check_keys, setting_keys};
-use crate::blueprint::CarrierPolicy;
+use crate::blueprint::{CarrierPolicy, Until};
 use crate::format::key::{Form, Key, Table};
 use crate::spec::{ManagementMode, Transport};
 
@@ -42,6 +42,8 @@ keys! {
         "Where the consoles listen.";
     CHECKS = "checks", Form::Named(&check_keys::CHECK), "{reachable: {ping: {from: all, to: all}}}",
         "What shall be true of the running lab, by name: `vnflab test` looks. A change of the checks changes nothing that runs.";
+    START = "start", Form::Table(&START_TABLE), "{batch: 4}",
+        "How the nodes start.";
     TOPOLOGY = "topology", Form::Table(&TOPOLOGY_TABLE), "{nodes: {r1: {kind: frr}}}",
         "Holds `defaults`, `kinds`, `nodes` and `links` for those who are used to writing them so; at the top of the file they mean the same.";
 
@@ -72,6 +74,11 @@ keys! {
 
     MANAGEMENT_CONFIG = "management-config", Form::Boolean, "false",
         "Whether what management needs is added to the configuration: host name, user, SSH key, management address. `true` by default; with `false` the node boots with nothing but the `startup-config`.";
+    AFTER = "after", Form::After(Until::WORDS), "{r1: ready}",
+        "The nodes that this one starts after: once their VMs were started (`[r1, r2]`), or once their consoles show that they are up (`{r1: ready}`). `up`, `start` and `restart` keep to it among the nodes that they start.";
+
+    BATCH = "batch", Form::Integer { least: 1, most: 65_000 }, "4",
+        "Most nodes that boot at one time; the next one starts when one of them is ready, or its kind's time is over. By default as many as have together at most two virtual CPUs for each CPU of the host, and half of its memory.";
 
     FILE = "file", Form::Path, "r1.cfg",
         "A file with the configuration, relative to the lab's folder.";
@@ -156,6 +163,7 @@ static SHARED_HINTS: &[(&str, &str)] = &[
     ("mgmt-ipv4", ONE_NODE),
     ("hostname", ONE_NODE),
     ("console", ONE_NODE),
+    ("after", ONE_NODE),
 ];
 
 static NODE_HINTS: &[(&str, &str)] = &[
@@ -173,6 +181,12 @@ static NODE_HINTS: &[(&str, &str)] = &[
     ("vcpu", "the key is `cpu`"),
     ("ram", "the key is `memory`"),
     ("config", "the key is `startup-config`"),
+    ("wait-for", "the key is `after`"),
+    ("depends-on", "the key is `after`"),
+    (
+        "startup-delay",
+        "say what it waits for: `after: {r1: ready}`",
+    ),
 ];
 
 /// The whole file.
@@ -193,6 +207,7 @@ pub(crate) static LAB: Table = Table {
         &ADDRESSING,
         &CONSOLE_OF_LAB,
         &CHECKS,
+        &START,
         &TOPOLOGY,
     ],
     required: &[],
@@ -260,9 +275,17 @@ pub(super) static NODE: Table = Table {
         &MGMT_IPV4,
         &MGMT_BRIDGE,
         &CDROM,
+        &AFTER,
     ],
     required: &[],
     hints: NODE_HINTS,
+};
+
+pub(super) static START_TABLE: Table = Table {
+    title: "the lab's `start`",
+    keys: &[&BATCH],
+    required: &[],
+    hints: &[("after", ONE_NODE)],
 };
 
 pub(super) static CONFIG: Table = Table {

@@ -3,6 +3,7 @@
 //! What a key takes and means is said in [`keys`] alone. Environment variables are not expanded
 //! and nothing in a file can run a command.
 
+mod after;
 mod asked;
 mod check_keys;
 pub(crate) mod keys;
@@ -170,6 +171,9 @@ impl Reader<'_> {
             console_address: top
                 .table(&key::CONSOLE_OF_LAB, &mut self.found)
                 .and_then(|fields| fields.address(&key::CONSOLE_ADDRESS, &mut self.found)),
+            batch: top
+                .table(&key::START, &mut self.found)
+                .and_then(|fields| fields.integer(&key::BATCH, &mut self.found)),
         })
     }
 
@@ -287,6 +291,7 @@ impl Reader<'_> {
                 console_port: own.console_port,
                 config_medium: None,
                 hostname: own.hostname,
+                after: after::read(&fields, &mut self.found),
                 tunnels: Vec::new(),
             };
             if let Some(config) = &node.startup_config
@@ -567,6 +572,7 @@ mod tests {
                 setting_keys::impair(),
                 "checks: {x: {steps: [{impair: {@}}]}}\n",
             ),
+            (&key::START_TABLE, "start: {@}\n"),
         ]
     }
 

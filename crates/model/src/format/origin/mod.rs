@@ -107,6 +107,7 @@ fn read(sources: &Sources, input: &Input, catalogue: &Catalogue) -> (Option<LabS
         addressing: AddressingSpec::default(),
         // The origin let its consoles listen everywhere; its ports stay, loopback is ours.
         console_address: Some(Spanned::new(IpAddr::V4(Ipv4Addr::LOCALHOST), place)),
+        batch: None,
     };
     (Some(spec), found)
 }
@@ -158,6 +159,7 @@ fn node_file(
             .map(|file| file.map(|file| look_up(&file, &CDROM_FOLDERS, "", input))),
         hostname,
         kind: kind_word.unwrap_or_else(|| Spanned::new(String::new(), place)),
+        after: Vec::new(),
         tunnels,
         name,
     };

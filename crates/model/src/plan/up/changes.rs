@@ -70,6 +70,7 @@ pub(super) fn changes(was: &NodeBlueprint, shall: &NodeBlueprint) -> Vec<String>
 pub(super) fn settled(was: &NodeBlueprint, shall: &NodeBlueprint) -> NodeBlueprint {
     let mut settled = was.clone();
     settled.carrier = shall.carrier;
+    settled.after.clone_from(&shall.after);
     for (old, new) in settled.nics.iter_mut().zip(&shall.nics) {
         let stays = old.attachment == new.attachment && shall.wire_end(new).is_some();
         if !stays {

@@ -7,6 +7,7 @@ use super::volumes::{is_complete, plan_volumes};
 use super::wire::WirePlan;
 use crate::blueprint::{Attachment, Carrier, Drive, DriveContent, Nic, NodeBlueprint};
 use crate::observed::{DomainState, ObservedDomain, ObservedWire};
+use crate::plan::starts::Starts;
 use crate::plan::{Action, Plan, StepId, Subject};
 use crate::record::NodeRecord;
 use std::collections::BTreeSet;
@@ -44,11 +45,12 @@ impl World<'_> {
 }
 
 /// Plans what a node needs to be as its blueprint says.
-pub(super) fn plan_node(
+pub(super) fn plan_node<'a>(
     plan: &mut Plan,
-    node: &NodeBlueprint,
+    node: &'a NodeBlueprint,
     world: &World<'_>,
     wire: &WirePlan<'_>,
+    starts: &mut Starts<'a>,
 ) {
     let seen = world.seen;
     let subject = Subject::Node(node.node.clone());
@@ -57,7 +59,7 @@ pub(super) fn plan_node(
         let reason = "does not exist";
         let volumes = plan_volumes(plan, &subject, node, None, seen, reason, &[]);
         let defined = plan_define(plan, &subject, node, reason, &volumes);
-        start(plan, &subject, node, reason, before_start, &[defined]);
+        start(plan, starts, node, reason, before_start, defined);
         return;
     };
     let powered_off = world.networks.powered_off.get(&node.node);
@@ -105,7 +107,10 @@ pub(super) fn plan_node(
         };
         let after = before_start.into_iter().chain(powered_off).chain(carriers);
         let after: Vec<StepId> = after.collect();
-        plan.push(&subject, action, reason, &after);
+        match state {
+            DomainState::Paused => drop(plan.push(&subject, action, reason, &after)),
+            _ => drop(starts.start(plan, node, action, reason, after)),
+        }
         return;
     }
     let reason = if changes.is_empty() {
@@ -135,7 +140,7 @@ pub(super) fn plan_node(
     let volumes = plan_volumes(plan, &subject, node, Some(was), seen, &reason, &off);
     let after: Vec<StepId> = off.iter().chain(&volumes).copied().collect();
     let defined = plan_define(plan, &subject, node, &reason, &after);
-    start(plan, &subject, node, &reason, before_start, &[defined]);
+    start(plan, starts, node, &reason, before_start, defined);
 }
 
 /// Plans what a node is given without losing its power: carriers, and a record of its links.
@@ -152,6 +157,12 @@ pub(super) fn adapt(
         return;
     }
     let mut reason = link_changes(was, &settled).join(", ");
+    if was.after != settled.after {
+        reason = match reason.is_empty() {
+            true => "it starts after others now".to_owned(),
+            false => format!("{reason}, it starts after others now"),
+        };
+    }
     if !node.drives.iter().all(|drive| is_written(drive, was)) {
         reason += "; its generated configuration follows when `up` starts it next";
     }
@@ -215,19 +226,19 @@ fn before_start(node: &NodeBlueprint, networks: &Networks, wire: &WirePlan<'_>) 
     bridges.copied().chain(wire).collect()
 }
 
-fn start(
+fn start<'a>(
     plan: &mut Plan,
-    subject: &Subject,
-    node: &NodeBlueprint,
+    starts: &mut Starts<'a>,
+    node: &'a NodeBlueprint,
     reason: &str,
     mut after: Vec<StepId>,
-    defined: &[StepId],
+    defined: StepId,
 ) {
-    after.extend(defined);
+    after.push(defined);
     let action = Action::StartDomain {
         domain: node.domain(),
     };
-    plan.push(subject, action, reason, &after);
+    starts.start(plan, node, action, reason, after);
 }
 
 fn plan_define(
