@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::file::KindFile;
+use super::recipes::RecipesFile;
 use super::{Kind, Mistake};
 
 /// Longest chain of parents; more would be a mistake rather than a family.
@@ -243,6 +244,10 @@ fn complete(
     let mut parent = kind.parent.as_deref();
     for _ in 0..PARENT_LIMIT {
         let Some(name) = parent else {
+            whole.recipes = recipes(kind, files, PARENT_LIMIT).map_err(|mistake| {
+                let file = file.to_owned();
+                vec![CatalogueError::Value { file, mistake }]
+            })?;
             return whole.into_kind().map_err(|found| {
                 let error = |mistake| CatalogueError::Value {
                     file: file.to_owned(),
@@ -263,6 +268,30 @@ fn complete(
     Err(vec![CatalogueError::Ancestry {
         file: file.to_owned(),
     }])
+}
+
+/// A kind's own recipes, with those of the kind that it is like and those of its parent where it
+/// has none.
+fn recipes(
+    kind: &KindFile,
+    files: &BTreeMap<String, (String, KindFile)>,
+    depth: usize,
+) -> Result<RecipesFile, Mistake> {
+    let mistake = |reason: &str| Mistake {
+        path: vec!["recipes".to_owned(), "like".to_owned()],
+        reason: reason.to_owned(),
+        help: None,
+    };
+    let mut whole = kind.recipes.clone();
+    for name in [&kind.recipes.like, &kind.parent].into_iter().flatten() {
+        if depth == 0 {
+            return Err(mistake("leads in a circle, or through too many kinds"));
+        }
+        let other = files.get(name);
+        let (_, other) = other.ok_or_else(|| mistake(&format!("there is no kind `{name}`")))?;
+        whole.inherit(&recipes(other, files, depth - 1)?);
+    }
+    Ok(whole)
 }
 
 fn aliases(
@@ -324,6 +353,20 @@ mod tests {
         assert_eq!(mine.hardware.memory_mib, 2048);
         assert_eq!(mine.hardware.nic_model, eos.hardware.nic_model);
         assert!(mine.aliases.is_empty());
+    }
+
+    #[test]
+    fn recipes_are_those_of_the_kind_that_it_is_like() {
+        let overlay =
+            |text: &str| Catalogue::with_overlay(&[("mine.yaml".to_owned(), text.to_owned())]);
+        let catalogue = overlay("name: mine\nparent: eos\nrecipes: {like: frr}\n").unwrap();
+        let recipes = |kind: &str| catalogue.find(kind).unwrap().recipes.clone();
+        assert_eq!(recipes("mine"), recipes("frr"));
+        let unknown = overlay("name: mine\nrecipes: {like: nobody}\n").unwrap_err();
+        let told = "mine.yaml: `recipes.like`: there is no kind `nobody`";
+        assert_eq!(unknown[0].to_string(), told);
+        let circle = overlay("name: mine\nrecipes: {like: mine}\n").unwrap_err();
+        assert!(circle[0].to_string().contains("circle"), "{circle:?}");
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(super) struct KindFile {
     stand_in: Option<bool>,
     /// How its guests are asked whether the network works.
     #[serde(default)]
-    recipes: RecipesFile,
+    pub(super) recipes: RecipesFile,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, schemars::JsonSchema)]
@@ -201,7 +201,6 @@ impl KindFile {
             ready.patterns,
             ready.timeout_seconds,
         );
-        self.recipes.inherit(&parent.recipes);
         self.day0.inherit(&parent.day0);
         self.automation.inherit(&parent.automation);
     }

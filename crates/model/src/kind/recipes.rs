@@ -155,6 +155,8 @@ impl Protocol {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RecipesFile {
+    /// The kind whose recipes hold where this one, before its parent, says nothing.
+    pub(super) like: Option<String>,
     /// Sending echo requests.
     ping: Option<PingFile>,
     /// Following packets.
@@ -218,7 +220,7 @@ struct NeighborFile {
 }
 
 impl RecipesFile {
-    /// Fills in what this file leaves to its parent, recipe by recipe.
+    /// Fills in what these leave to others, recipe by recipe.
     pub(super) fn inherit(&mut self, parent: &Self) {
         let parent = parent.clone();
         self.ping = self.ping.take().or(parent.ping);
