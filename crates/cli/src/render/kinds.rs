@@ -143,6 +143,7 @@ pub(crate) fn facts(kind: &Kind) -> Vec<(&'static str, String)> {
     let automation = &kind.automation;
     optional("SSH login", Some(automation.ssh.word().to_owned()));
     optional("known as", Some(names(automation)));
+    optional("checks", Some(kind.recipes.words().join("; ")));
     optional("image names", Some(kind.image_patterns.join(", ")));
     optional("default image", kind.default_image.clone());
     facts
@@ -237,6 +238,7 @@ struct KindJson {
     image_patterns: Vec<String>,
     default_image: Option<String>,
     stand_in: bool,
+    checks: Vec<String>,
     caveats: Vec<String>,
 }
 
@@ -273,6 +275,7 @@ impl KindJson {
             image_patterns: kind.image_patterns.clone(),
             default_image: kind.default_image.clone(),
             stand_in: kind.stand_in,
+            checks: kind.recipes.words(),
             caveats: kind.caveats.clone(),
         }
     }

@@ -23,6 +23,23 @@ pub struct Recipes {
     pub neighbors: BTreeMap<Protocol, NeighborRecipe>,
 }
 
+impl Recipes {
+    /// The checks that there are recipes for, in words: `ping`, `neighbors: ospf, bgp`.
+    pub fn words(&self) -> Vec<String> {
+        let ping = self.ping.as_ref().map(|ping| match ping.sized_command {
+            Some(_) => "ping (with `size`)".to_owned(),
+            None => "ping".to_owned(),
+        });
+        let traceroute = self.traceroute.as_ref().map(|_| "traceroute".to_owned());
+        let connect = self.connect.as_ref().map(|_| "connect".to_owned());
+        let protocols: Vec<&str> = self.neighbors.keys().map(|one| one.word()).collect();
+        let neighbors =
+            (!protocols.is_empty()).then(|| format!("neighbors: {}", protocols.join(", ")));
+        let words = [ping, traceroute, connect, neighbors];
+        words.into_iter().flatten().collect()
+    }
+}
+
 /// Sending echo requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PingRecipe {
