@@ -37,6 +37,7 @@ struct Link<'a> {
     id: String,
     r#type: &'static str,
     ethernet_mac_address: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     mtu: Option<u32>,
     name: String,
 }
