@@ -340,6 +340,7 @@ pub(crate) struct TestArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct KindsArgs {
     /// A kind or one of its aliases
     #[arg(value_name = "NAME", add = ArgValueCompleter::new(complete::kinds))]
@@ -347,6 +348,25 @@ pub(crate) struct KindsArgs {
     /// Print the JSON schema of kind files
     #[arg(long, conflicts_with = "name")]
     pub(crate) schema: bool,
+    /// What to do instead
+    #[command(subcommand)]
+    pub(crate) command: Option<KindsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KindsCommand {
+    /// Tell every mistake of a kind's file at once, and try to make a machine of it
+    Check(KindsCheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KindsCheckArgs {
+    /// The file of a kind
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Print the domain XML that a node of the kind would have
+    #[arg(long)]
+    pub(crate) xml: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -23,6 +23,16 @@ const KIND_COUNT_LIMIT: usize = 1000;
 
 /// Our kinds, overlaid by those of the user's folder.
 pub(crate) fn catalogue(global: &Global) -> Result<Catalogue, CommandError> {
+    Catalogue::with_overlay(&overlay(global)?).map_err(|errors| {
+        let mut error = CommandError::new(ErrorKind::Failed, "the kinds cannot be read");
+        error.causes = errors.iter().map(ToString::to_string).collect();
+        error
+            .hint("`vnflab kinds check FILE` shows where; `vnflab kinds --schema` prints the form.")
+    })
+}
+
+/// The user's own files of kinds: names and texts.
+pub(crate) fn overlay(global: &Global) -> Result<Vec<(String, String)>, CommandError> {
     let overlay = match (&global.kinds, default_folder()) {
         (Some(folder), _) => read_folder(folder).map_err(|error| unreadable(folder, &error))?,
         (None, None) => Vec::new(),
@@ -32,11 +42,7 @@ pub(crate) fn catalogue(global: &Global) -> Result<Catalogue, CommandError> {
             Err(error) => return Err(unreadable(&folder, &error)),
         },
     };
-    Catalogue::with_overlay(&overlay).map_err(|errors| {
-        let mut error = CommandError::new(ErrorKind::Failed, "the kinds cannot be read");
-        error.causes = errors.iter().map(ToString::to_string).collect();
-        error.hint("`vnflab kinds --schema` prints the form of a kind file.")
-    })
+    Ok(overlay)
 }
 
 fn unreadable(folder: &Path, error: &io::Error) -> CommandError {
@@ -74,7 +80,8 @@ fn read_folder(folder: &Path) -> io::Result<Vec<(String, String)>> {
     paths.iter().map(|path| read_kind(path)).collect()
 }
 
-fn read_kind(path: &Path) -> io::Result<(String, String)> {
+/// The name and the text of a kind's file.
+pub(crate) fn read_kind(path: &Path) -> io::Result<(String, String)> {
     let named = |error: io::Error| {
         let message = format!("{}: {error}", path.display());
         io::Error::new(error.kind(), message)

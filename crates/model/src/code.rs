@@ -121,6 +121,14 @@ codes! {
         "Anyone who reaches this host reaches the console, without a password.";
     IGNORED = "L0309", "a setting has no effect here",
         "It is understood, but this connection or kind cannot honour it.";
+    KIND_VALUE = "L0601", "a value of a kind makes no sense",
+        "The file of a kind has the right form, but no machine, or no names, can be made of what it says.";
+    KIND_PARENT = "L0602", "the parent of a kind is not known",
+        "`parent` names a kind or one of the families `base-...`; `vnflab kinds` lists the kinds.";
+    KIND_NAME = "L0603", "two kinds answer to one name",
+        "Each name and alias belongs to one kind. A file with the `name` of one of ours takes its place.";
+    CPU_FEATURE = "L0604", "a CPU feature cannot be had here",
+        "The host emulates the CPU and has not the feature. The node starts, but what needs the feature in its guest does not work.";
     UNKNOWN_AFTER = "L0701", "a node starts after one that is not in the lab",
         "The node does not exist, or it is disabled.";
     AFTER_CIRCLE = "L0702", "nodes start after each other",

@@ -1,5 +1,6 @@
 //! What the checks have to know of the world, gathered by the engine beforehand.
 
+use crate::blueprint::Accelerator;
 use crate::spec::ImageSpec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -19,6 +20,8 @@ pub struct Facts {
     pub holders: BTreeMap<SocketAddr, String>,
     /// Memory of the host that can be had, in MiB.
     pub memory_available_mib: Option<u64>,
+    /// How the host executes guests; `None` where it was not looked at.
+    pub accelerator: Option<Accelerator>,
     /// CPUs of the host.
     pub cpus: Option<u32>,
     /// Labs that exist on the connection: name, and the file that they came from.

@@ -1,6 +1,7 @@
 //! `vnflab image`: the store of disk images.
 
 use crate::cli::{Global, ImageAddArgs, ImageCommand, ImageNamesArgs, ImageVerifyArgs};
+use crate::context;
 use crate::error::{CommandError, ErrorKind};
 use crate::render::images::Verified;
 use crate::render::progress::Progress;
@@ -12,6 +13,7 @@ use std::time::Instant;
 use vnflab_engine::driver::libvirt::LibvirtDriver;
 use vnflab_engine::image::store::{ImageStore, StoreError, StoredImage, Verification};
 use vnflab_imagebuild::{BuildError, BuiltImage, ImageBuild, Step, build_debian, build_frr};
+use vnflab_model::kind::Catalogue;
 
 /// The name of our own image in the store.
 pub(super) const OWN_IMAGE: &str = "frr";
@@ -33,17 +35,28 @@ pub(super) fn run(
     let driver = LibvirtDriver::connect(global.connect.as_deref())?;
     let store = ImageStore::new(&driver);
     match command {
-        ImageCommand::Ls => render::images::list(screen, &store.list()?),
-        ImageCommand::Add(arguments) => add(&store, arguments, screen),
+        ImageCommand::Ls => {
+            render::images::list(screen, &store.list()?, &context::catalogue(global)?)
+        }
+        ImageCommand::Add(arguments) => {
+            add(&store, arguments, &context::catalogue(global)?, screen)
+        }
         ImageCommand::Rm(arguments) => remove(&store, arguments, screen),
         ImageCommand::Build(arguments) => build(&store, &arguments.name, screen),
         ImageCommand::Verify(arguments) => verify(&store, arguments, screen),
     }
 }
 
-fn add(store: &ImageStore, arguments: &ImageAddArgs, screen: &Screen) -> Result<(), CommandError> {
+fn add(
+    store: &ImageStore,
+    arguments: &ImageAddArgs,
+    catalogue: &Catalogue,
+    screen: &Screen,
+) -> Result<(), CommandError> {
     let image = copy_in(store, &arguments.file, arguments.name.as_deref(), screen)?;
-    render::images::added(screen, &image)
+    let file_name = arguments.file.file_name().unwrap_or_default();
+    let kind = catalogue.recognise(&file_name.to_string_lossy(), &image.sha256);
+    render::images::added(screen, &image, kind)
 }
 
 /// Copies a file into the store, with its progress shown.

@@ -38,6 +38,18 @@ pub(super) fn run(
         workers: arguments.parallel.map_or(MAX_WORKERS, usize::from),
         shutdown_patience: SHUTDOWN_PATIENCE,
     };
+    let made = |name: &str| {
+        let mut steps = job.plan.steps.iter();
+        steps.any(|step| {
+            step.subject.name() == name && matches!(step.action, Action::CreateOverlay { .. })
+        })
+    };
+    let new = blueprint.nodes.iter().filter(|node| made(&node.node));
+    let guests: BTreeSet<&str> = new.map(|node| node.guest.as_str()).collect();
+    let kinds = guests
+        .iter()
+        .filter_map(|name| workspace.catalogue().find(name));
+    render::kinds::notes(screen, kinds.map(|kind| &**kind));
     let mut run = carry_out(&workspace, job, &interrupt, screen)?;
     forget_new_disks(&run);
     if run.is_complete() {

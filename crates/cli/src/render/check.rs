@@ -4,8 +4,12 @@ use super::diagnostic::{self, DiagnosticJson};
 use super::{Format, Screen, counted};
 use crate::error::CommandError;
 use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use vnflab_engine::workspace::Reading;
 use vnflab_model::diagnostic::{Diagnostics, Severity};
+use vnflab_model::kind::Kind;
+use vnflab_model::lab::Lab;
 
 /// A lab that was checked.
 pub(crate) struct Checked {
@@ -42,10 +46,14 @@ pub(crate) fn checked(screen: &Screen, checked: &Checked) -> Result<(), CommandE
                 warnings: count(Severity::Warning),
                 host_checked: matches!(checked.host, HostChecks::Made),
                 diagnostics: diagnostic::to_json(sources, found),
+                notes: lab.map(notes).unwrap_or_default(),
             },
         );
     }
     diagnostic::show(screen, sources, found);
+    if let Some(lab) = lab {
+        super::kinds::notes(screen, kinds_of(lab).into_values().map(|kind| &**kind));
+    }
     if let HostChecks::LeftOut(reason) = &checked.host {
         screen.say(&format!(
             "Images, ports and memory of the host were not looked at: {reason}"
@@ -62,6 +70,29 @@ pub(crate) fn checked(screen: &Screen, checked: &Checked) -> Result<(), CommandE
     Ok(())
 }
 
+fn notes(lab: &Lab) -> Vec<NoteJson<'_>> {
+    let kinds = kinds_of(lab).into_iter();
+    kinds
+        .filter(|(_, kind)| !kind.caveats.is_empty())
+        .map(|(name, kind)| NoteJson {
+            kind: name,
+            caveats: &kind.caveats,
+        })
+        .collect()
+}
+
+/// The kinds whose guests boot in a lab, by name.
+pub(crate) fn kinds_of(lab: &Lab) -> BTreeMap<&str, &Arc<Kind>> {
+    let guests = lab.nodes.iter().map(|node| &node.guest);
+    guests.map(|kind| (kind.name.as_str(), kind)).collect()
+}
+
+#[derive(Serialize)]
+struct NoteJson<'a> {
+    kind: &'a str,
+    caveats: &'a [String],
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct CheckJson<'a> {
@@ -72,4 +103,5 @@ struct CheckJson<'a> {
     warnings: usize,
     host_checked: bool,
     diagnostics: Vec<DiagnosticJson<'a>>,
+    notes: Vec<NoteJson<'a>>,
 }

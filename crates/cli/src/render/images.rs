@@ -7,6 +7,7 @@ use serde::Serialize;
 use std::time::Duration;
 use vnflab_engine::image::store::{StoredImage, Verification};
 use vnflab_imagebuild::{BuiltImage, Step};
+use vnflab_model::kind::{Catalogue, Evidence, Recognition};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -22,20 +23,30 @@ pub(crate) struct Verified {
 }
 
 /// All of them.
-pub(crate) fn list(screen: &Screen, images: &[StoredImage]) -> Result<(), CommandError> {
+pub(crate) fn list(
+    screen: &Screen,
+    images: &[StoredImage],
+    catalogue: &Catalogue,
+) -> Result<(), CommandError> {
     if screen.format() == Format::Json {
-        let images = images.iter().map(ImageJson::new).collect();
+        let images = images.iter();
+        let images =
+            images.map(|image| ImageJson::new(image).of_kind(stored_kind(image, catalogue)));
+        let images = images.collect();
         return screen.json("images", ImagesJson { images });
     }
     if images.is_empty() {
         screen.say("There are no images; `vnflab image build frr` makes our own.");
         return Ok(());
     }
-    let heads = ["NAME", "FORMAT", "SIZE", "DISK", "SHA-256", "PATH"];
-    let mut table = Table::new(screen.out, &heads).right(2).right(3);
+    let heads = ["NAME", "KIND", "FORMAT", "SIZE", "DISK", "SHA-256", "PATH"];
+    let mut table = Table::new(screen.out, &heads).right(3).right(4);
     for image in images {
+        let kind = stored_kind(image, catalogue);
+        let kind = kind.map_or_else(|| "-".to_owned(), |found| found.kind.name.clone());
         table.row([
             Cell::plain(&image.name),
+            Cell::plain(kind),
             Cell::plain(image.format.word()),
             Cell::plain(mib(image.size_bytes)),
             Cell::plain(mib(image.virtual_size_bytes)),
@@ -47,13 +58,39 @@ pub(crate) fn list(screen: &Screen, images: &[StoredImage]) -> Result<(), Comman
 }
 
 /// An image that was added.
-pub(crate) fn added(screen: &Screen, image: &StoredImage) -> Result<(), CommandError> {
+pub(crate) fn added(
+    screen: &Screen,
+    image: &StoredImage,
+    kind: Option<Recognition>,
+) -> Result<(), CommandError> {
     if screen.format() == Format::Json {
-        return screen.json("image", ImageJson::new(image));
+        return screen.json("image", ImageJson::new(image).of_kind(kind));
     }
     let size = mib(image.size_bytes);
     screen.say(&format!("`{}` is in the store ({size}).", image.name));
+    screen.say(&match kind {
+        None => "It is not known of which kind it is; say so in the lab: `kind: KIND`.".to_owned(),
+        Some(Recognition { kind, by }) => {
+            let (name, title) = (&kind.name, &kind.title);
+            let usage = match image.name == *kind.default_image.as_ref().unwrap_or(name) {
+                true => format!("`{{kind: {name}}}`"),
+                false => format!("`{{kind: {name}, image: {}}}`", image.name),
+            };
+            match by {
+                Evidence::Checksum => format!("It is {title}: {usage}."),
+                Evidence::FileName(_) => {
+                    format!("By its name it is {title}: {usage}.")
+                }
+            }
+        }
+    });
     Ok(())
+}
+
+/// The kind that an image of the store is thought to be of.
+fn stored_kind(image: &StoredImage, catalogue: &Catalogue) -> Option<Recognition> {
+    let file_name = format!("{}.{}", image.name, image.format.word());
+    catalogue.recognise(&file_name, &image.sha256)
 }
 
 /// An image that was built.
@@ -145,6 +182,10 @@ struct ImageJson<'a> {
     virtual_size_bytes: u64,
     sha256: &'a str,
     added_at_seconds: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind_by: Option<&'static str>,
 }
 
 impl<'a> ImageJson<'a> {
@@ -157,7 +198,20 @@ impl<'a> ImageJson<'a> {
             virtual_size_bytes: image.virtual_size_bytes,
             sha256: &image.sha256,
             added_at_seconds: image.added_at_seconds,
+            kind: None,
+            kind_by: None,
         }
+    }
+
+    fn of_kind(mut self, recognition: Option<Recognition>) -> Self {
+        if let Some(Recognition { kind, by }) = recognition {
+            self.kind = Some(kind.name.clone());
+            self.kind_by = Some(match by {
+                Evidence::Checksum => "checksum",
+                Evidence::FileName(_) => "name",
+            });
+        }
+        self
     }
 }
 

@@ -1,10 +1,13 @@
 //! Kinds of nodes: the list and one of them in full.
 
+use super::diagnostic::{self, DiagnosticJson};
 use super::table::{Cell, Table};
 use super::{Format, Screen};
 use crate::error::CommandError;
 use serde::Serialize;
-use vnflab_model::kind::{Automation, Catalogue, Kind, MediumDevice, Support};
+use vnflab_model::diagnostic::Severity;
+use vnflab_model::kind::{Automation, Catalogue, CheckedKind, Kind, MediumDevice, Support};
+use vnflab_model::span::Sources;
 
 /// All kinds.
 pub(crate) fn list(screen: &Screen, catalogue: &Catalogue) -> Result<(), CommandError> {
@@ -52,6 +55,72 @@ pub(crate) fn one(screen: &Screen, kind: &Kind) -> Result<(), CommandError> {
         text.push_str(&format!("\n  {}\n", super::clean(caveat)));
     }
     screen.write(&text)
+}
+
+/// A kind's file that was checked.
+pub(crate) fn checked(
+    screen: &Screen,
+    sources: &Sources,
+    path: &str,
+    checked: &CheckedKind,
+    xml: bool,
+) -> Result<(), CommandError> {
+    let kind = checked
+        .kind
+        .as_ref()
+        .filter(|_| !checked.found.has_errors());
+    if screen.format() == Format::Json {
+        let count = |severity| checked.found.count(severity);
+        return screen.json(
+            "kind-check",
+            CheckJson {
+                kind: kind.map(|kind| kind.name.as_str()),
+                errors: count(Severity::Error),
+                warnings: count(Severity::Warning),
+                domain_xml: checked.domain_xml.as_deref().filter(|_| xml),
+                diagnostics: diagnostic::to_json(sources, &checked.found),
+            },
+        );
+    }
+    diagnostic::show(screen, sources, &checked.found);
+    if checked.found.has_errors() {
+        return Ok(());
+    }
+    match kind {
+        Some(kind) => screen.say(&format!(
+            "`{}`: {}, first interface `{}`, no mistakes.",
+            kind.name,
+            kind.title,
+            kind.interfaces.name(1)
+        )),
+        None => screen.say(&format!(
+            "`{path}` is a family that kinds can name, no mistakes."
+        )),
+    }
+    match checked.domain_xml.as_deref().filter(|_| xml) {
+        Some(xml) => screen.write(xml),
+        None => Ok(()),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct CheckJson<'a> {
+    kind: Option<&'a str>,
+    errors: usize,
+    warnings: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain_xml: Option<&'a str>,
+    diagnostics: Vec<DiagnosticJson<'a>>,
+}
+
+/// What users of some kinds should know, told once for each: notes, not mistakes.
+pub(crate) fn notes<'k>(screen: &Screen, kinds: impl IntoIterator<Item = &'k Kind>) {
+    for kind in kinds {
+        for caveat in &kind.caveats {
+            screen.say(&format!("note: `{}`: {}", kind.name, super::clean(caveat)));
+        }
+    }
 }
 
 /// The facts of a kind as pairs of a name and a text, in the order for people.
@@ -144,6 +213,28 @@ pub(crate) fn facts(kind: &Kind) -> Vec<(&'static str, String)> {
     optional("SSH login", Some(automation.ssh.word().to_owned()));
     optional("known as", Some(names(automation)));
     optional("checks", Some(kind.recipes.words().join("; ")));
+    let switches = hardware.machine_features.iter().map(ToString::to_string);
+    optional(
+        "machine features",
+        Some(switches.collect::<Vec<_>>().join(" ")),
+    );
+    let cpu = hardware.cpu_model.iter().chain(&hardware.cpu_features);
+    optional("CPU", Some(cpu.cloned().collect::<Vec<_>>().join(" ")));
+    let disks = hardware.extra_disks.iter();
+    let disks = disks.map(|disk| format!("{} MiB on {}", disk.size_mib, disk.bus.word()));
+    optional("further disks", Some(disks.collect::<Vec<_>>().join(", ")));
+    let fields = hardware.smbios.iter();
+    let fields = fields.map(|field| format!("{}.{}={}", field.table, field.field, field.value));
+    optional("SMBIOS", Some(fields.collect::<Vec<_>>().join(", ")));
+    if hardware.serial_ports > 1 {
+        optional(
+            "serial ports",
+            Some(format!(
+                "{}, the first is the console",
+                hardware.serial_ports
+            )),
+        );
+    }
     optional("image names", Some(kind.image_patterns.join(", ")));
     optional("default image", kind.default_image.clone());
     facts
@@ -195,7 +286,8 @@ fn names(automation: &Automation) -> String {
     known.collect::<Vec<_>>().join(", ")
 }
 
-fn support(support: Support) -> &'static str {
+/// How far a kind was tried, in words.
+pub(crate) fn support(support: Support) -> &'static str {
     match support {
         Support::Booted => "booted here",
         Support::PublicFacts => "from public facts",

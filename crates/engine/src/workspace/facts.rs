@@ -33,6 +33,7 @@ pub(super) fn gather(
 ) -> Result<Facts, WorkspaceError> {
     let mut facts = Facts {
         cpus: Some(host.cpus),
+        accelerator: Some(host.accelerator),
         labs: labs(observed),
         this_source: reading.origin.display().to_string(),
         ..Facts::default()

@@ -7,6 +7,7 @@
 mod addresses;
 mod configuration;
 mod consoles;
+mod cpu;
 mod day0;
 mod images;
 mod impairments;
@@ -43,6 +44,7 @@ pub const RULES: &[Rule] = &[
     impairments::RULE,
     recipes::RULE,
     resources::RULE,
+    cpu::RULE,
     running::RULE,
 ];
 

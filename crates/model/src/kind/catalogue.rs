@@ -214,6 +214,12 @@ impl Catalogue {
         }
     }
 
+    /// Names of all that comes with the program, families too.
+    pub(super) fn embedded_names() -> impl Iterator<Item = &'static str> {
+        let files = EMBEDDED.iter();
+        files.filter_map(|(file, _)| file.strip_suffix(".yaml"))
+    }
+
     /// The kind behind a name or an alias; upper and lower case are the same.
     pub fn find(&self, name: &str) -> Option<&Arc<Kind>> {
         let lower = name.to_lowercase();

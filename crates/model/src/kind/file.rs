@@ -49,6 +49,8 @@ pub(super) struct KindFile {
     automation: AutomationFile,
     caveats: Option<Vec<String>>,
     image_patterns: Option<Vec<String>>,
+    /// SHA-256 in hex.
+    image_checksums: Option<Vec<String>>,
     default_image: Option<String>,
     stand_in: Option<bool>,
     /// How its guests are asked whether the network works.
@@ -296,6 +298,7 @@ impl KindFile {
             automation: self.automation.into_automation(),
             caveats: self.caveats.unwrap_or_default(),
             image_patterns: self.image_patterns.unwrap_or_default(),
+            image_checksums: rules::checksums(self.image_checksums, mistakes),
             default_image: self.default_image,
             stand_in: self.stand_in.unwrap_or(false),
             recipes: self.recipes.into_recipes(mistakes),

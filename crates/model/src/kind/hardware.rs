@@ -7,6 +7,9 @@ use crate::domain_xml::nic_limit;
 /// Serial ports of a PC.
 const SERIAL_PORT_LIMIT: u32 = 4;
 
+/// Hex digits of a SHA-256.
+const SHA256_DIGITS: usize = 64;
+
 /// SMBIOS tables and the fields of each that libvirt writes.
 const SMBIOS_FIELDS: &[(&str, &[&str])] = &[
     ("bios", &["vendor", "version", "date", "release"]),
@@ -50,6 +53,20 @@ pub(super) fn machine_features(
         mistakes.keep(&path, MachineSwitch::parse(&word))
     });
     switches.collect()
+}
+
+/// Reads checksums of images.
+pub(super) fn checksums(texts: Option<Vec<String>>, mistakes: &mut Mistakes) -> Vec<String> {
+    let texts = texts.unwrap_or_default();
+    for (index, text) in texts.iter().enumerate() {
+        if text.len() != SHA256_DIGITS || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            mistakes.add(
+                &format!("image-checksums.{index}"),
+                format!("a SHA-256 has {SHA256_DIGITS} hex digits"),
+            );
+        }
+    }
+    texts
 }
 
 /// Looks the hardware over.
@@ -104,7 +121,7 @@ fn buses(hardware: &Hardware, mistakes: &mut Mistakes) {
         mistakes.advise(
             &format!("hardware.{key}"),
             "the machine `q35` has no IDE",
-            "write `sata`",
+            format!("write `{}: sata`", key.rsplit('.').next().unwrap_or(&key)),
         );
     }
 }

@@ -31,12 +31,15 @@ macro_rules! words {
 
 mod automation;
 mod catalogue;
+mod check;
 mod day0;
 mod file;
+mod form;
 mod hardware;
 mod mistake;
 mod pattern;
 mod recipes;
+mod recognise;
 
 use crate::blueprint::CarrierPolicy;
 
@@ -44,6 +47,7 @@ use std::time::Duration;
 
 pub use automation::{Algorithms, Automation, Cli, SshLogin};
 pub use catalogue::{Catalogue, CatalogueError};
+pub use check::{CheckedKind, check_file};
 pub use day0::{Day0, Dialect, MediaForm, MediaNames, MediumDevice, Refusal};
 pub use file::schema as file_schema;
 pub use mistake::Mistake;
@@ -53,6 +57,7 @@ pub use recipes::{
     ConnectRecipe, NeighborEntries, NeighborRecipe, PeerSource, PingRecipe, Protocol, Recipes,
     TracerouteRecipe,
 };
+pub use recognise::{Evidence, Recognition};
 
 /// A type of VNF, complete: everything its parents say is filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +88,8 @@ pub struct Kind {
     pub caveats: Vec<String>,
     /// File names that images of this kind usually have (`*` matches anything).
     pub image_patterns: Vec<String>,
+    /// SHA-256 checksums, in hex, of images that are known to be of this kind.
+    pub image_checksums: Vec<String>,
     /// The image of the store that is used when the lab names none.
     pub default_image: Option<String>,
     /// Whether its image may boot in place of one that the user does not have.

@@ -24,7 +24,13 @@ pub(super) fn run(arguments: &DocsArgs) -> Result<(), CommandError> {
 fn write_all(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     man::write(&folder.join("man"))?;
-    fs::write(folder.join("kinds.md"), kinds::page(&Catalogue::embedded()))?;
+    let catalogue = Catalogue::embedded();
+    fs::write(folder.join("kinds.md"), kinds::overview(&catalogue))?;
+    let pages = folder.join("kinds");
+    fs::create_dir_all(&pages)?;
+    for kind in catalogue.kinds() {
+        fs::write(pages.join(format!("{}.md", kind.name)), kinds::page(kind))?;
+    }
     fs::write(folder.join("troubleshooting.md"), troubleshooting::page())?;
     let schema = format!("{:#}\n", kind::file_schema());
     fs::write(folder.join("kind.schema.json"), schema)

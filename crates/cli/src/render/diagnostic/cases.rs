@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use vnflab_engine::load::load;
+use vnflab_model::blueprint::Accelerator;
 use vnflab_model::check::check;
 use vnflab_model::code;
 use vnflab_model::diagnostic::Diagnostics;
@@ -16,7 +17,7 @@ use vnflab_model::facts::{
     BackingPlace, DiskFormat, Facts, FileFact, ImageDetails, ImageFact, ImageKey,
 };
 use vnflab_model::format;
-use vnflab_model::kind::Catalogue;
+use vnflab_model::kind::{Catalogue, check_file};
 use vnflab_model::resolve::read;
 use vnflab_model::span::Sources;
 
@@ -121,6 +122,7 @@ fn facts(case: &str) -> Facts {
             backing: Some(("/home/me/base.qcow2".to_owned(), BackingPlace::Elsewhere)),
             ..disk
         })),
+        "L0604-emulated" => facts.accelerator = Some(Accelerator::Tcg),
         "L0305-memory" => facts.memory_available_mib = Some(7000),
         "L0306-cpus" => facts.cpus = Some(2),
         "L0307-running" => {
@@ -156,9 +158,24 @@ fn facts(case: &str) -> Facts {
     facts
 }
 
+/// Checks a kind's file, as `vnflab kinds check` does.
+fn run_kind(folder: &Path, case: &str) -> (Sources, Diagnostics) {
+    let path = folder.join(case);
+    let text = fs::read_to_string(&path).unwrap();
+    let mut sources = Sources::default();
+    let file = sources.add(path.display().to_string(), text);
+    let checked = check_file(&sources, file, &[]);
+    (sources, checked.found)
+}
+
 #[test]
 fn every_bad_case_is_explained() {
-    let folder = folder("bad");
+    explain("bad", run);
+    explain("bad-kinds", run_kind);
+}
+
+fn explain(folder_name: &str, run: fn(&Path, &str) -> (Sources, Diagnostics)) {
+    let folder = folder(folder_name);
     for case in cases(&folder) {
         let (sources, found) = run(&folder, &case);
         let code = case.split('-').next().unwrap();
@@ -182,9 +199,10 @@ fn every_bad_case_is_explained() {
 
 #[test]
 fn every_code_has_a_bad_case() {
-    let covered: BTreeSet<String> = cases(&folder("bad"))
+    let covered: BTreeSet<String> = ["bad", "bad-kinds"]
         .iter()
-        .map(|case| case.split('-').next().unwrap_or(case).to_owned())
+        .flat_map(|name| cases(&folder(name)))
+        .map(|case| case.split('-').next().unwrap_or(&case).to_owned())
         .collect();
     let missing: Vec<_> = code::ALL
         .iter()
