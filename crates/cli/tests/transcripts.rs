@@ -197,6 +197,27 @@ fn checks_are_read_before_a_lab_is_looked_at() {
 }
 
 #[test]
+fn where_no_lab_is_up_nodes_are_neither_asked_nor_listed() {
+    let world = World::new();
+    let cases: &[&[&str]] = &[
+        &["exec", "--all", "show version"],
+        &["exec", "show version"],
+        &["exec", "r1", "show version"],
+        &["exec", "--all", "show", "version"],
+        &["inventory", "--format", "ansible"],
+        &["inventory", "--format", "puppet"],
+        &["inventory", "ring", "--json"],
+        &["ssh-config"],
+        &["hosts", "--json"],
+    ];
+    let transcripts: Vec<String> = cases
+        .iter()
+        .map(|case| world.transcript(&[&["--connect", TEST_DRIVER], *case].concat()))
+        .collect();
+    insta::assert_snapshot!("nobody-to-ask", transcripts.join("\n"));
+}
+
+#[test]
 fn every_command_that_help_lists_is_among_those_tested() {
     let output = World::new().run(&["--help"]);
     let text = String::from_utf8(output.stdout).unwrap();
