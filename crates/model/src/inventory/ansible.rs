@@ -1,6 +1,6 @@
 //! Ansible: a YAML inventory. The lab is the group `lab_NAME`, each kind a group below it.
 
-use super::{Fields, Inventory, Member, yaml};
+use super::{Fields, Inventory, Member, literal, yaml};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -71,7 +71,13 @@ fn host(inventory: &Inventory<'_>, member: &Member<'_>) -> Option<Value> {
     host.set_some("ansible_user", access.user.as_deref());
     host.set_some("ansible_password", member.password());
     if member.takes_key() {
-        let key = inventory.key.display().to_string();
+        let over_ssh = member
+            .automation()
+            .is_none_or(|automation| automation.ansible_connection == OVER_SSH);
+        let key = match over_ssh {
+            true => literal(inventory.key),
+            false => inventory.key.display().to_string(),
+        };
         host.set("ansible_ssh_private_key_file", key);
     }
     host.set("ansible_ssh_common_args", member.ssh_words(inventory));

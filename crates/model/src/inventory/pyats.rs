@@ -1,6 +1,6 @@
 //! pyATS: a testbed of devices with their SSH servers and consoles, and the links between them.
 
-use super::{Fields, Inventory, Member, links, yaml};
+use super::{Fields, Inventory, Member, links, literal, yaml};
 use serde_json::Value;
 
 /// Unicon's `os` for what it does not know.
@@ -72,7 +72,7 @@ fn device(inventory: &Inventory<'_>, member: &Member<'_>) -> Value {
         cli.set("port", access.ssh.port());
         let mut options = member.ssh_words(inventory);
         if member.takes_key() {
-            options.push_str(&format!(" -i '{}'", inventory.key.display()));
+            options.push_str(&format!(" -i '{}'", literal(inventory.key)));
         }
         cli.set("ssh_options", options);
         connections.set("cli", cli.object());
