@@ -1,6 +1,7 @@
 //! The proofs, by what they need of the host.
 
 mod automation;
+mod checks;
 mod edits;
 mod fabric;
 mod foreign;
@@ -27,6 +28,7 @@ pub(crate) fn all(host: &Arc<Host>) -> Vec<Trial> {
     let wire = wire::stage(host);
     let pair = edits::stage(host);
     let twins = side_by_side::stage(host);
+    let checks = checks::stage(host);
     let fabric = fabric::stage(host);
     let automation = automation::stage(host);
     let user = session::stage(host);
@@ -34,7 +36,8 @@ pub(crate) fn all(host: &Arc<Host>) -> Vec<Trial> {
     ring.prepares(&wire);
     wire.prepares(&pair);
     pair.prepares(&twins);
-    twins.prepares(&fabric);
+    twins.prepares(&checks);
+    checks.prepares(&fabric);
     fabric.prepares(&automation);
     automation.prepares(&user);
     let groups = [
@@ -48,6 +51,7 @@ pub(crate) fn all(host: &Arc<Host>) -> Vec<Trial> {
         wire::trials(&wire),
         edits::trials(&pair),
         side_by_side::trials(&twins),
+        checks::trials(&checks),
         fabric::trials(&fabric),
         automation::trials(&automation),
         session::trials(&user),
