@@ -186,6 +186,9 @@ pub(crate) struct PlanArgs {
     pub(crate) selection: SelectionArgs,
     #[command(flatten)]
     pub(crate) variation: VariationArgs,
+    /// Make the nodes anew from their images: what is on their disks is lost
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 #[derive(Debug, Args)]
@@ -197,6 +200,9 @@ pub(crate) struct UpArgs {
     /// Wait until every node says that it is ready
     #[arg(long)]
     pub(crate) wait: bool,
+    /// Make the nodes anew from their images: what is on their disks is lost
+    #[arg(long)]
+    pub(crate) replace: bool,
     /// Most nodes that boot at one time [default: that of the lab file, else what the host bears]
     #[arg(long, value_name = "N")]
     pub(crate) batch: Option<NonZeroU32>,

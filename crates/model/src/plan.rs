@@ -12,7 +12,7 @@ mod up;
 
 pub use down::{Disks, plan_down};
 pub use power::{Stop, plan_restart, plan_start, plan_stop};
-pub use up::{PlanError, plan_up};
+pub use up::{PlanError, plan_replace, plan_up};
 
 use crate::blueprint::{
     Carrier, Lease, NetworkBlueprint, NodeBlueprint, WireBlueprint, WireChange,

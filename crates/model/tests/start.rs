@@ -11,7 +11,9 @@ use std::time::Duration;
 use support::{blueprint, built, native};
 use vnflab_model::blueprint::{Blueprint, StartLimit};
 use vnflab_model::observed::{DomainState, Observed, Scope};
-use vnflab_model::plan::{Action, Plan, Step, Stop, plan_restart, plan_start, plan_up};
+use vnflab_model::plan::{
+    Action, Plan, Step, Stop, plan_replace, plan_restart, plan_start, plan_up,
+};
 
 /// The blueprint of a lab of `frr` nodes, each with what stands behind its kind.
 fn lab(nodes: &[(&str, &str)], batch: Option<u32>) -> Blueprint {
@@ -226,4 +228,34 @@ proptest! {
         let most = most_at_once(&plan, pick).map_err(TestCaseError::fail)?;
         prop_assert!(most <= batch as usize, "{} booted at one time", most);
     }
+}
+
+#[test]
+fn a_node_that_is_replaced_gets_new_disks_and_nobody_else_is_touched() {
+    let blueprint = lab(&[("a", ""), ("b", "")], None);
+    let only_a = BTreeSet::from(["a".to_owned()]);
+    let plan = plan_replace(&blueprint, &built(&blueprint), Some(&only_a)).unwrap();
+    let steps: Vec<(&str, &str)> = plan
+        .steps
+        .iter()
+        .map(|step| (step.subject.name(), step.action.word()))
+        .collect();
+    let expected = [
+        "destroy-domain",
+        "undefine-domain",
+        "delete-volume",
+        "create-overlay",
+        "define-domain",
+        "start-domain",
+    ];
+    assert_eq!(steps, expected.map(|word| ("a", word)));
+    // A lab that is down has only its disks.
+    let mut down = built(&blueprint);
+    down.domains.clear();
+    let plan = plan_replace(&blueprint, &down, Some(&only_a)).unwrap();
+    let deleted = plan.steps.iter().find_map(|step| match &step.action {
+        Action::DeleteVolume { volume } => Some(volume.as_str()),
+        _ => None,
+    });
+    assert_eq!(deleted, Some("vnflab1.order.a.disk.qcow2"));
 }

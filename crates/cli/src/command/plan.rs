@@ -5,7 +5,7 @@ use crate::cli::{Global, PlanArgs};
 use crate::context;
 use crate::error::CommandError;
 use crate::render::{self, Screen};
-use vnflab_model::plan::plan_up;
+use vnflab_model::plan::{plan_replace, plan_up};
 
 pub(super) fn run(
     global: &Global,
@@ -17,6 +17,9 @@ pub(super) fn run(
     let decided = lab::decide(&workspace, &selection.lab, &arguments.variation, screen)?;
     let nodes = selection.nodes.as_ref();
     lab::check_nodes(&decided.blueprint, nodes)?;
-    let plan = plan_up(&decided.blueprint, &decided.survey.observed, nodes)?;
+    let plan = match arguments.replace {
+        true => plan_replace(&decided.blueprint, &decided.survey.observed, nodes)?,
+        false => plan_up(&decided.blueprint, &decided.survey.observed, nodes)?,
+    };
     render::plan::plan(screen, &decided.blueprint.lab, &plan)
 }

@@ -14,7 +14,7 @@ use vnflab_engine::executor::MAX_WORKERS;
 use vnflab_engine::performer::SHUTDOWN_PATIENCE;
 use vnflab_engine::ssh;
 use vnflab_model::blueprint::StartLimit;
-use vnflab_model::plan::{Action, plan_up};
+use vnflab_model::plan::{Action, plan_replace, plan_up};
 
 pub(super) fn run(
     global: &Global,
@@ -33,7 +33,10 @@ pub(super) fn run(
     lab::check_nodes(blueprint, nodes)?;
     let job = Job {
         lab: &blueprint.lab,
-        plan: plan_up(blueprint, &decided.survey.observed, nodes)?,
+        plan: match arguments.replace {
+            true => plan_replace(blueprint, &decided.survey.observed, nodes)?,
+            false => plan_up(blueprint, &decided.survey.observed, nodes)?,
+        },
         blueprint: Some(blueprint),
         workers: arguments.parallel.map_or(MAX_WORKERS, usize::from),
         shutdown_patience: SHUTDOWN_PATIENCE,

@@ -50,6 +50,8 @@ pub struct Facts {
     pub free_disk_mib: Option<u64>,
     /// Memory that can be had without swapping, in MiB.
     pub available_memory_mib: Option<u64>,
+    /// The kernel's `run` of KSM: 1 where it shares equal pages of VMs; `None` where it cannot.
+    pub page_sharing: Option<u64>,
     /// Receive buffer of a socket that asks for nothing, in bytes.
     pub receive_buffer_bytes: Option<u64>,
     /// Most that a socket may ask for, in bytes.
@@ -93,6 +95,7 @@ impl Facts {
                 .map(|folder| folder.display().to_string()),
             free_disk_mib: free_disk_mib(volume_folder),
             available_memory_mib: host::available_memory_mib(),
+            page_sharing: number("/sys/kernel/mm/ksm/run"),
             receive_buffer_bytes: number("/proc/sys/net/core/rmem_default"),
             receive_buffer_limit_bytes: number("/proc/sys/net/core/rmem_max"),
             own_image: connection.own_image,

@@ -51,7 +51,7 @@ checks! {
     DISK_SPACE = "D08", "disk space",
         "An overlay is empty at first and grows with what the guest writes, from a few MiB for our own image to some GiB for a vendor's.";
     MEMORY = "D09", "memory",
-        "A guest takes as much memory as its kind asks for: 256 MiB for our own image, 4 GiB and more for vendors' images. `--stand-in frr` rehearses a lab with the small one.";
+        "A guest takes as much memory as its kind asks for: 256 MiB for our own image, 4 GiB and more for vendors' images. `--stand-in frr` rehearses a lab with the small one. The kernel can share the equal pages of VMs of one image (KSM), for a little of a CPU; it finds them some minutes after the guests booted.";
     OWN_IMAGE = "D10", "image `frr`",
         "Our own router image, for nodes of the kind `frr` and for `--stand-in frr`. `vnflab image build frr` makes it from Debian's packages in a minute or two.";
     SSH = "D11", "SSH client",
@@ -106,6 +106,9 @@ const SPACE_FAILURE_MIB: u64 = 512;
 
 /// Below this much memory in MiB, the smallest lab of ours (two nodes) does not fit with ease.
 const MEMORY_WARNING_MIB: u64 = 1024;
+
+/// What the kernel's `run` of KSM says while it shares pages.
+const SHARES_PAGES: u64 = 1;
 
 /// Below this many bytes a buffer overruns at bursts that TCP sends as a matter of course: it holds
 /// some 450 full frames.
@@ -333,12 +336,20 @@ fn memory(facts: &Facts) -> Finding {
     let Some(available) = facts.available_memory_mib else {
         return Finding::new(MEMORY, Verdict::Warning, "cannot be measured");
     };
-    let verdict = if available < MEMORY_WARNING_MIB {
-        Verdict::Warning
-    } else {
-        Verdict::Good
+    let sharing = match facts.page_sharing {
+        Some(SHARES_PAGES) => ", and equal pages of VMs are shared",
+        Some(_) => "; equal pages of VMs are not shared, KSM is off",
+        None => "",
     };
-    Finding::new(MEMORY, verdict, format!("{available} MiB available"))
+    let detail = format!("{available} MiB available{sharing}");
+    if available >= MEMORY_WARNING_MIB {
+        return Finding::new(MEMORY, Verdict::Good, detail);
+    }
+    let finding = Finding::new(MEMORY, Verdict::Warning, detail);
+    match facts.page_sharing {
+        Some(SHARES_PAGES) | None => finding,
+        Some(_) => finding.mend("echo 1 | sudo tee /sys/kernel/mm/ksm/run"),
+    }
 }
 
 fn own_image(facts: &Facts) -> Finding {
@@ -490,6 +501,7 @@ mod tests {
             closed_folder: None,
             free_disk_mib: Some(100_000),
             available_memory_mib: Some(8192),
+            page_sharing: Some(SHARES_PAGES),
             receive_buffer_bytes: Some(BUFFER_BYTES),
             receive_buffer_limit_bytes: Some(BUFFER_BYTES),
             own_image: Some(Presence::Present),
@@ -501,6 +513,24 @@ mod tests {
             .into_iter()
             .find(|finding| finding.check == check)
             .unwrap()
+    }
+
+    #[test]
+    fn where_memory_is_short_the_kernel_is_told_to_share_it() {
+        let short = Facts {
+            available_memory_mib: Some(512),
+            page_sharing: Some(0),
+            ..healthy()
+        };
+        let found = finding(&short, MEMORY);
+        assert_eq!(found.verdict, Verdict::Warning);
+        assert!(found.detail.contains("KSM is off"), "{}", found.detail);
+        assert_eq!(found.remedy.len(), 1);
+        let shared = Facts {
+            page_sharing: Some(SHARES_PAGES),
+            ..short
+        };
+        assert!(finding(&shared, MEMORY).remedy.is_empty());
     }
 
     #[test]

@@ -26,7 +26,8 @@ fn check(lab: &Lab, facts: &Facts, found: &mut Diagnostics) {
                 format!("the lab wants {wanted} MiB of memory, the host has {available} MiB to give"),
             )
             .at(lab.name_span, format!("{} nodes", lab.nodes.len()))
-            .help("lower `memory`, start fewer nodes, or let smaller images stand in (`--stand-in frr`)"),
+            .help("lower `memory`, start fewer nodes, or let smaller images stand in (`--stand-in frr`)")
+            .help("the kernel can share equal pages of VMs of one image: `echo 1 | sudo tee /sys/kernel/mm/ksm/run`; `vnflab doctor` says whether it does"),
         );
     }
     let Some(cpus) = facts.cpus else {

@@ -60,6 +60,38 @@ pub fn plan_up(
     observed: &Observed,
     selection: Option<&BTreeSet<String>>,
 ) -> Result<Plan, Vec<PlanError>> {
+    plan(blueprint, observed, selection, Renewal::WhereNeeded)
+}
+
+/// As [`plan_up`], and every node that is selected is made anew from its image: what is on its
+/// disks is lost.
+///
+/// # Errors
+///
+/// Those of [`plan_up`].
+pub fn plan_replace(
+    blueprint: &Blueprint,
+    observed: &Observed,
+    selection: Option<&BTreeSet<String>>,
+) -> Result<Plan, Vec<PlanError>> {
+    plan(blueprint, observed, selection, Renewal::Always)
+}
+
+/// Whether a node's disks are made anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Renewal {
+    /// Those that are missing, or not what they shall be.
+    WhereNeeded,
+    /// All of them.
+    Always,
+}
+
+fn plan(
+    blueprint: &Blueprint,
+    observed: &Observed,
+    selection: Option<&BTreeSet<String>>,
+    renewal: Renewal,
+) -> Result<Plan, Vec<PlanError>> {
     let seen = Seen::new(blueprint, observed);
     let errors = conflicts(blueprint, observed, &seen, selection);
     if !errors.is_empty() {
@@ -94,6 +126,7 @@ pub fn plan_up(
         source: &blueprint.source,
         seen: &seen,
         networks: &networks,
+        renewal,
     };
     let order = ordered(&blueprint.nodes);
     let mut starts = Starts::new(blueprint.start);

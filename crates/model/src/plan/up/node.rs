@@ -1,16 +1,19 @@
 //! One node: made, made anew, started, adapted while it runs, or left alone.
 
-use super::Seen;
 use super::changes::{changes, link_changes, settled};
 use super::networks::Networks;
 use super::volumes::{is_complete, plan_volumes};
 use super::wire::WirePlan;
+use super::{Renewal, Seen};
 use crate::blueprint::{Attachment, Carrier, Drive, DriveContent, Nic, NodeBlueprint};
 use crate::observed::{DomainState, ObservedDomain, ObservedWire};
 use crate::plan::starts::Starts;
 use crate::plan::{Action, Plan, StepId, Subject};
 use crate::record::NodeRecord;
 use std::collections::BTreeSet;
+
+/// Why a node is made anew that needs it not.
+pub(super) const REPLACED: &str = "replaced as asked for";
 
 /// What every node is planned against.
 pub(super) struct World<'a> {
@@ -23,6 +26,8 @@ pub(super) struct World<'a> {
     pub(super) nodes: &'a BTreeSet<&'a str>,
     /// The wire as it is.
     pub(super) wire: Option<&'a ObservedWire>,
+    /// Whether the disks of the nodes that are planned are made anew.
+    pub(super) renewal: Renewal,
 }
 
 impl World<'_> {
@@ -57,7 +62,7 @@ pub(super) fn plan_node<'a>(
     let before_start = before_start(node, world.networks, wire);
     let Some(observed) = seen.domains.get(node.node.as_str()).copied() else {
         let reason = "does not exist";
-        let volumes = plan_volumes(plan, &subject, node, None, seen, reason, &[]);
+        let volumes = plan_volumes(plan, &subject, node, None, world, reason, &[]);
         let defined = plan_define(plan, &subject, node, reason, &volumes);
         start(plan, starts, node, reason, before_start, defined);
         return;
@@ -86,7 +91,8 @@ pub(super) fn plan_node<'a>(
         .iter()
         .filter_map(Drive::volume)
         .all(|name| seen.volumes.contains_key(name));
-    if changes.is_empty() && volumes_complete {
+    let is_replaced = world.renewal == Renewal::Always;
+    if changes.is_empty() && volumes_complete && !is_replaced {
         let domain = node.domain();
         let (action, reason) = match state {
             DomainState::Running => return adapt(plan, node, observed, world),
@@ -113,7 +119,9 @@ pub(super) fn plan_node<'a>(
         }
         return;
     }
-    let reason = if changes.is_empty() {
+    let reason = if is_replaced {
+        REPLACED.to_owned()
+    } else if changes.is_empty() {
         "a disk of it is gone".to_owned()
     } else {
         changes.join(", ")
@@ -128,7 +136,8 @@ pub(super) fn plan_node<'a>(
     let rewrites_a_medium = node.drives.iter().any(|drive| {
         matches!(drive.content, DriveContent::Media { .. }) && !is_complete(drive, Some(was), seen)
     });
-    if rewrites_a_medium {
+    if rewrites_a_medium || is_replaced {
+        // What libvirt keeps for the domain, such as UEFI's variables, goes with the disks.
         // The record vouches for the medium that it names, so it goes before that is touched: a
         // broken upload must not pass for complete when the edit is taken back.
         let action = Action::UndefineDomain {
@@ -137,7 +146,7 @@ pub(super) fn plan_node<'a>(
         let undefined = plan.push(&subject, action, reason.clone(), &off);
         off.push(undefined);
     }
-    let volumes = plan_volumes(plan, &subject, node, Some(was), seen, &reason, &off);
+    let volumes = plan_volumes(plan, &subject, node, Some(was), world, &reason, &off);
     let after: Vec<StepId> = off.iter().chain(&volumes).copied().collect();
     let defined = plan_define(plan, &subject, node, &reason, &after);
     start(plan, starts, node, &reason, before_start, defined);

@@ -1,6 +1,7 @@
 //! The volumes of a node: what is there and right is kept.
 
-use super::Seen;
+use super::node::{REPLACED, World};
+use super::{Renewal, Seen};
 use crate::blueprint::{Drive, DriveContent, NodeBlueprint};
 use crate::plan::{Action, Plan, StepId, Subject};
 use std::collections::BTreeSet;
@@ -15,10 +16,12 @@ pub(super) fn plan_volumes(
     subject: &Subject,
     node: &NodeBlueprint,
     was: Option<&NodeBlueprint>,
-    seen: &Seen<'_>,
+    world: &World<'_>,
     reason: &str,
     after: &[StepId],
 ) -> Vec<StepId> {
+    let seen = world.seen;
+    let is_replaced = world.renewal == Renewal::Always;
     let mut steps = Vec::new();
     for drive in &node.drives {
         match &drive.content {
@@ -30,6 +33,7 @@ pub(super) fn plan_volumes(
             } => {
                 let wrong = match seen.volumes.get(volume) {
                     None => None,
+                    Some(_) if is_replaced => Some(REPLACED),
                     Some(there) if there.backing_path.as_deref() != Some(image_path) => {
                         Some("lies on another image")
                     }
@@ -56,13 +60,22 @@ pub(super) fn plan_volumes(
                 steps.push(plan.push(subject, action, reason, &wait));
             }
             DriveContent::Empty { volume, size_bytes } => {
-                if !seen.volumes.contains_key(volume) {
-                    let action = Action::CreateDisk {
-                        volume: volume.clone(),
-                        size_bytes: *size_bytes,
-                    };
-                    steps.push(plan.push(subject, action, reason, after));
+                let is_there = seen.volumes.contains_key(volume);
+                if is_there && !is_replaced {
+                    continue;
                 }
+                let mut wait = after.to_vec();
+                if is_there {
+                    let action = Action::DeleteVolume {
+                        volume: volume.clone(),
+                    };
+                    wait.push(plan.push(subject, action, REPLACED, after));
+                }
+                let action = Action::CreateDisk {
+                    volume: volume.clone(),
+                    size_bytes: *size_bytes,
+                };
+                steps.push(plan.push(subject, action, reason, &wait));
             }
             DriveContent::Media { volume, .. } => {
                 if !is_complete(drive, was, seen) {
