@@ -114,6 +114,10 @@ pub(crate) enum Command {
     Hosts(access::HostsArgs),
     /// List a lab's nodes for Ansible, Nornir, pyATS or containerlab's tools
     Inventory(access::InventoryArgs),
+    /// Save running configurations into the lab's folder
+    Save(SaveArgs),
+    /// Type first configurations on consoles, where no medium brings them
+    Provision(ProvisionArgs),
     /// List the kinds of nodes, or show one
     Kinds(KindsArgs),
     /// Manage disk images
@@ -209,6 +213,9 @@ pub(crate) struct UpArgs {
     /// Most steps at one time
     #[arg(long, value_name = "N")]
     pub(crate) parallel: Option<NonZeroUsize>,
+    /// Leave configurations that are typed on consoles to `vnflab provision`
+    #[arg(long)]
+    pub(crate) no_provision: bool,
 }
 
 #[derive(Debug, Args)]
@@ -343,6 +350,48 @@ pub(crate) struct TestArgs {
     /// Write the results to this file as JUnit's XML, for CI
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) junit: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A node boots with what was saved once the lab file says so of it:
+
+    nodes:
+      r1: {kind: frr, startup-config: configs/r1.cfg}")]
+pub(crate) struct SaveArgs {
+    /// Lab file or folder, then nodes; a first argument that is no path is a node already
+    #[arg(
+        value_name = "LAB|NODE",
+        value_hint = ValueHint::AnyPath,
+        add = ArgValueCompleter::new(complete::nodes)
+    )]
+    pub(crate) lab_and_nodes: Vec<String>,
+    /// Folder for the files, from the lab's own; each is called NODE.cfg
+    #[arg(long, value_name = "DIR", default_value = "configs", value_hint = ValueHint::DirPath)]
+    pub(crate) to: PathBuf,
+    /// Say what would be saved, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Show what differs from the files that are there
+    #[arg(long)]
+    pub(crate) diff: bool,
+    /// Ask on the serial console, also where SSH would do
+    #[arg(long)]
+    pub(crate) console: bool,
+    /// How long a node may take to answer, such as `30s` [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProvisionArgs {
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(crate) variation: VariationArgs,
+    /// Also where all of it was typed before
+    #[arg(long)]
+    pub(crate) again: bool,
 }
 
 #[derive(Debug, Args)]

@@ -84,6 +84,8 @@ const VERBS: &[&str] = &[
     "ssh-config",
     "hosts",
     "inventory",
+    "save",
+    "provision",
     "kinds",
     "image",
     "link",

@@ -29,6 +29,9 @@ const ANSWER_LIMIT: u32 = 200;
 /// How often each password is tried: a character of it may have been lost.
 const PASSWORD_ROUNDS: usize = 3;
 
+/// How often the key that erases is pressed before Enter: it may be lost.
+const ERASE_REPEAT: usize = 3;
+
 /// How often Enter is pressed behind a line that stands there.
 const ENTER_LIMIT: u32 = 10;
 
@@ -452,6 +455,8 @@ impl Dialogue {
             }
             Sending::Reply(reply) => self.reply(now, &reply),
             Sending::Lines(lines) => {
+                // Lines that are typed again are refused again.
+                self.refused.clear();
                 self.work = Some(Work {
                     step: index,
                     lines,
@@ -599,7 +604,9 @@ impl Dialogue {
                 self.fail(Failure::NotEchoed { line, last_lines })
             }
             Typing::Lost => {
-                // The place is gone, most often by a reload: it is looked anew.
+                // The place is gone, most often by a reload: it is looked anew. Whatever is left of
+                // the line is erased before Enter is pressed.
+                self.has_typed = false;
                 self.work = None;
                 self.scope = Scope::All;
                 self.stale = None;
@@ -759,7 +766,7 @@ impl Dialogue {
         // What somebody left on the line is not to be sent off.
         let bytes = match self.has_typed || self.work.is_some() {
             true => b"\r".to_vec(),
-            false => [self.script.erase.as_slice(), b"\r"].concat(),
+            false => [self.script.erase.repeat(ERASE_REPEAT).as_slice(), b"\r"].concat(),
         };
         Some(send(&bytes, Visibility::Open))
     }

@@ -141,12 +141,17 @@ impl Typist {
                     true => self.wrong.1 + 1,
                     false => 1,
                 };
-                self.wrong.0 = cursor;
-                if self.attempt >= ATTEMPT_LIMIT
-                    || self.interruptions >= INTERRUPTION_LIMIT
-                    || (self.attempt > 0 && self.wrong.1 >= SAME_LIMIT)
-                {
+                self.wrong.0.clone_from(&cursor);
+                if self.attempt >= ATTEMPT_LIMIT || self.interruptions >= INTERRUPTION_LIMIT {
                     return Typing::NotEchoed;
+                }
+                if self.wrong.1 >= SAME_LIMIT {
+                    // Without any echo nobody is there who takes lines.
+                    let is_silent = self.wrong.0 == before.1 || self.wrong.0.is_empty();
+                    return match is_silent {
+                        true => Typing::Lost,
+                        false => Typing::NotEchoed,
+                    };
                 }
                 self.erase(1, view)
             }

@@ -12,6 +12,7 @@ pub mod lab_check;
 pub mod load;
 pub mod media;
 pub mod performer;
+pub mod provision;
 pub mod ready;
 pub mod ssh;
 pub mod wire;

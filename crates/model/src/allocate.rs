@@ -172,6 +172,7 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
         Err(error) => return Err(vec![error]),
     };
     let mut media = BTreeMap::new();
+    let mut typed = BTreeMap::new();
     let mut nodes = Vec::with_capacity(lab.nodes.len());
     for (position, (node, nics)) in lab.nodes.iter().zip(plans).enumerate() {
         let config = match startup_config(&request, node) {
@@ -192,8 +193,9 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
             authorized_keys: request.authorized_keys,
         };
         let day0 = day0::medium(&day0_request)
-            .and_then(|medium| Ok((medium, day0::smbios(&day0_request)?)));
-        let (day0, smbios) = match day0 {
+            .and_then(|medium| Ok((medium, day0::smbios(&day0_request)?)))
+            .and_then(|(medium, smbios)| Ok((medium, smbios, day0::typed(&day0_request)?)));
+        let (day0, smbios, text) = match day0 {
             Ok(day0) => day0,
             Err(source) => {
                 errors.push(AllocateError::Template {
@@ -203,6 +205,9 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
                 continue;
             }
         };
+        if let Some(text) = text {
+            typed.insert(node.name.to_string(), text);
+        }
         let address = addresses[position];
         let number = numbers[position];
         match drives(&request, node, day0, &mut media) {
@@ -267,6 +272,7 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
             Some(nodes) => StartLimit::of_nodes(nodes),
             None => StartLimit::of_host(request.host),
         },
+        typed,
     })
 }
 

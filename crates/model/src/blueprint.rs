@@ -41,6 +41,9 @@ pub struct Blueprint {
     pub nodes: Vec<NodeBlueprint>,
     /// Contents of the day-0 media, by volume name.
     pub media: BTreeMap<String, MediaContent>,
+    /// Configurations that are typed on consoles, by node: those of kinds that take none from a
+    /// medium.
+    pub typed: BTreeMap<String, String>,
     /// The process that frames pass through; `None` where all go directly.
     pub wire: Option<WireBlueprint>,
     /// How much of it may boot at one time.

@@ -284,6 +284,19 @@ fn filesystem(day0: &Day0) -> MediaFilesystem {
     }
 }
 
+/// The configuration that is typed on the console of a node; `None` where a medium brings it.
+///
+/// # Errors
+///
+/// When a template cannot be rendered.
+pub fn typed(request: &Day0Request<'_>) -> Result<Option<String>, TemplateError> {
+    if !request.node.guest.types_configuration() {
+        return Ok(None);
+    }
+    let text = document(request, &parts(request)?)?;
+    Ok(Some(text.unwrap_or_default()))
+}
+
 fn digest(content: &MediaContent) -> String {
     // Names on a CD-ROM follow from the kind, and were never part of it.
     let form = match content.filesystem {

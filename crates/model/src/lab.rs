@@ -192,7 +192,8 @@ impl Node {
     pub fn has_management_config(&self) -> bool {
         let day0 = &self.guest.day0;
         let is_wanted = self.management_config && self.config_medium.is_none();
-        is_wanted && day0.takes_config() && day0.management.is_some()
+        let is_taken = day0.takes_config() || self.guest.types_configuration();
+        is_wanted && is_taken && day0.management.is_some()
     }
 
     /// Whether another kind's image boots in place of its own.

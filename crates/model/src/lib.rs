@@ -24,6 +24,7 @@ pub mod observed;
 pub mod plan;
 pub mod record;
 pub mod resolve;
+pub mod script;
 pub mod span;
 pub mod spec;
 pub mod yaml;

@@ -1,5 +1,6 @@
 //! Carrying a plan out while the user watches.
 
+use super::provision::Provisioned;
 use crate::error::CommandError;
 use crate::interrupt::Interrupt;
 use crate::render::progress::Progress;
@@ -28,6 +29,8 @@ pub(crate) struct CarriedOut {
     pub(crate) elapsed: Duration,
     /// Whether the user interrupted it.
     pub(crate) interrupted: bool,
+    /// The nodes on whose consoles was typed, and how that ended.
+    pub(crate) provisioned: Vec<Provisioned>,
     /// The nodes that were waited for, and how that ended.
     pub(crate) ready: Vec<(String, Outcome)>,
 }
@@ -119,6 +122,7 @@ pub(crate) fn carry_out(
         plan,
         results,
         ready,
+        provisioned: Vec::new(),
     })
 }
 

@@ -22,7 +22,9 @@ mod link_end;
 mod links;
 mod plan;
 mod power;
+pub(crate) mod provision;
 mod ps;
+mod save;
 mod settle;
 mod ssh;
 mod test;
@@ -62,6 +64,8 @@ pub(crate) fn run(cli: &Cli, screen: &Screen) -> Result<ExitCode, CommandError> 
         Command::SshConfig(arguments) => inventory::ssh_config(global, arguments, screen),
         Command::Hosts(arguments) => inventory::hosts(global, arguments, screen),
         Command::Inventory(arguments) => inventory::inventory(global, arguments, screen),
+        Command::Save(arguments) => save::run(global, arguments, screen),
+        Command::Provision(arguments) => provision::run(global, arguments, screen),
         Command::Kinds(arguments) => kinds::run(global, arguments, screen),
         Command::Image(arguments) => image::run(global, arguments, screen),
         Command::Doctor => doctor::run(global, screen),

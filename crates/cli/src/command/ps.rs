@@ -5,6 +5,9 @@ use crate::cli::{Global, PsArgs};
 use crate::context::{self, World};
 use crate::error::CommandError;
 use crate::render::{self, Screen};
+use std::collections::BTreeMap;
+use vnflab_engine::provision::{Place, State};
+use vnflab_engine::workspace::{NodeStatus, Workspace};
 
 pub(super) fn run(
     global: &Global,
@@ -16,6 +19,21 @@ pub(super) fn run(
         let world = World::observe(&workspace)?;
         let listed = world.listed(&workspace, &arguments.scope)?;
         let nodes = workspace.nodes(&world.observed, listed.lab())?;
-        render::ps::list(screen, &listed, &nodes)
+        let provisioned = provisioned(&workspace, &nodes);
+        render::ps::list(screen, &listed, &nodes, &provisioned)
     })
+}
+
+/// How far nodes are whose configuration is typed on their console, by domain.
+fn provisioned(workspace: &Workspace, nodes: &[NodeStatus]) -> BTreeMap<String, State> {
+    let Ok(place) = Place::of_user() else {
+        return BTreeMap::new();
+    };
+    let is_typed = |node: &&NodeStatus| {
+        let kind = workspace.catalogue().find(&node.blueprint.guest);
+        kind.is_some_and(|kind| kind.types_configuration())
+    };
+    let typed = nodes.iter().filter(is_typed);
+    let states = typed.map(|node| (node.blueprint.domain(), place.state(&node.blueprint)));
+    states.collect()
 }

@@ -1,6 +1,7 @@
 //! `vnflab up`: makes a lab run as its file says.
 
 use super::carry_out::{CarriedOut, Job, carry_out};
+use super::provision::{self, Which};
 use super::settle::settle;
 use super::{lab, wait};
 use crate::cli::{Global, UpArgs};
@@ -12,6 +13,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 use vnflab_engine::executor::MAX_WORKERS;
 use vnflab_engine::performer::SHUTDOWN_PATIENCE;
+use vnflab_engine::provision::Place;
 use vnflab_engine::ssh;
 use vnflab_model::blueprint::StartLimit;
 use vnflab_model::plan::{Action, plan_replace, plan_up};
@@ -58,6 +60,13 @@ pub(super) fn run(
     if run.is_complete() {
         settle(&workspace, blueprint, nodes, &run.plan, &interrupt)?;
     }
+    if run.is_complete() && !arguments.no_provision {
+        let began = Instant::now();
+        let left = Which::Left;
+        run.provisioned = provision::all(&workspace, blueprint, nodes, left, &interrupt, screen)?;
+        run.elapsed += began.elapsed();
+        run.interrupted = interrupt.is_set();
+    }
     if arguments.wait && run.is_complete() {
         // Those that others had to wait for are known already.
         let known: BTreeSet<&str> = run.ready.iter().map(|(node, _)| node.as_str()).collect();
@@ -74,17 +83,23 @@ pub(super) fn run(
     render::run::report_up(screen, &run)
 }
 
-/// A new disk means a new host key: the old one would be taken for an attack.
+/// A new disk means a new host key: the old one would be taken for an attack. Nothing has been
+/// typed onto it either.
 fn forget_new_disks(run: &CarriedOut) {
     let Ok(folder) = ssh::folder() else {
         return;
     };
     let known_hosts = ssh::known_hosts(&folder, &run.lab);
+    let place = Place::of_user();
     for step in &run.plan.steps {
         if let Action::CreateOverlay { .. } = step.action {
             let alias = format!("{}.{}", run.lab, step.subject.name());
             // A file that cannot be edited makes `ssh` speak up, which is all that is lost.
             let _ = ssh::forget_host(&known_hosts, &alias);
+            if let Ok(place) = &place {
+                // A state that cannot be removed cannot be read either, most likely.
+                let _ = place.forget(&run.lab, step.subject.name());
+            }
         }
     }
 }

@@ -203,7 +203,7 @@ pub(crate) fn facts(kind: &Kind) -> Vec<(&'static str, String)> {
         kind.day0
             .login
             .as_ref()
-            .filter(|_| kind.day0.takes_config())
+            .filter(|_| kind.day0.takes_config() || kind.types_configuration())
             .map(|login| {
                 let password = login.password.as_deref().unwrap_or("by key");
                 format!("{} / {password}", login.user)
@@ -235,13 +235,44 @@ pub(crate) fn facts(kind: &Kind) -> Vec<(&'static str, String)> {
             )),
         );
     }
+    optional("console", console(kind));
+    optional(
+        "saved by",
+        kind.commands
+            .save
+            .as_ref()
+            .map(|save| format!("`{}`", save.run)),
+    );
     optional("image names", Some(kind.image_patterns.join(", ")));
     optional("default image", kind.default_image.clone());
     facts
 }
 
+/// What can be done on its console.
+fn console(kind: &Kind) -> Option<String> {
+    let can_exec = !kind.console.prompts.is_empty();
+    let typed = kind.provision.as_ref().map(|provision| {
+        let steps: Vec<&str> = provision
+            .steps
+            .iter()
+            .map(|step| step.name.as_str())
+            .collect();
+        let seconds = provision.timeout.as_secs();
+        format!(
+            "types the configuration: {} (within {seconds} s)",
+            steps.join(", ")
+        )
+    });
+    let runs = can_exec.then(|| "runs commands".to_owned());
+    let words: Vec<String> = runs.into_iter().chain(typed).collect();
+    (!words.is_empty()).then(|| words.join("; "))
+}
+
 fn day0(kind: &Kind) -> String {
     let day0 = &kind.day0;
+    if kind.types_configuration() {
+        return "typed on the console".to_owned();
+    }
     let mut words = Vec::new();
     if day0.takes_config() {
         let device = match day0.device {

@@ -5,7 +5,9 @@ use super::{Format, Screen, time};
 use crate::context::Listed;
 use crate::error::CommandError;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use vnflab_engine::provision::State;
 use vnflab_engine::workspace::NodeStatus;
 use vnflab_model::blueprint::NodeBlueprint;
 use vnflab_model::observed::DomainState;
@@ -15,18 +17,26 @@ pub(crate) fn list(
     screen: &Screen,
     listed: &Listed,
     rows: &[NodeStatus],
+    provisioned: &BTreeMap<String, State>,
 ) -> Result<(), CommandError> {
     if screen.format() == Format::Json {
-        let nodes = rows.iter().map(NodeJson::new).collect();
+        let nodes = rows
+            .iter()
+            .map(|row| NodeJson::new(row, provisioned.get(&row.blueprint.domain())))
+            .collect();
         return screen.json("ps", PsJson { nodes });
     }
     if rows.is_empty() {
         super::nothing_listed(screen, listed, "nodes");
         return Ok(());
     }
-    let heads = [
+    let mut heads = vec![
         "LAB", "NODE", "KIND", "STATE", "ACCEL", "CONSOLE", "ADDRESS", "UPTIME", "MEMORY",
     ];
+    // Few labs have nodes whose configuration is typed.
+    if !provisioned.is_empty() {
+        heads.push("CONFIGURED");
+    }
     let mut table = Table::new(screen.out, &heads).right(7).right(8);
     for row in rows {
         let blueprint = &row.blueprint;
@@ -46,7 +56,7 @@ pub(crate) fn list(
             Some(resident) => format!("{resident}/{given} MiB"),
             None => format!("{given} MiB"),
         };
-        table.row([
+        let mut cells = vec![
             Cell::plain(&blueprint.lab),
             Cell::plain(&blueprint.node),
             Cell::plain(kind),
@@ -56,9 +66,24 @@ pub(crate) fn list(
             Cell::plain(address(blueprint)),
             Cell::plain(row.uptime.map_or_else(|| "-".to_owned(), time::coarse)),
             Cell::plain(memory),
-        ]);
+        ];
+        if !provisioned.is_empty() {
+            let state = provisioned.get(&blueprint.domain());
+            cells.push(Cell::painted(configured(screen, state)));
+        }
+        table.row(cells);
     }
     screen.write(&table.text())
+}
+
+/// How far the typing is.
+fn configured(screen: &Screen, state: Option<&State>) -> String {
+    match state {
+        None => screen.out.faint("-"),
+        Some(state @ State::Done { .. }) => screen.out.good(state.word()),
+        Some(state @ State::Failed { .. }) => screen.out.error(state.word()),
+        Some(state) => screen.out.warning(state.word()),
+    }
 }
 
 /// Where the host reaches the node: its management address, or a forwarded port of the host.
@@ -95,10 +120,14 @@ struct NodeJson<'a> {
     memory_mib: u64,
     resident_mib: Option<u64>,
     source: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configured: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configuration_error: Option<&'a str>,
 }
 
 impl<'a> NodeJson<'a> {
-    fn new(row: &'a NodeStatus) -> Self {
+    fn new(row: &'a NodeStatus, provisioned: Option<&'a State>) -> Self {
         let blueprint = &row.blueprint;
         let access = blueprint.access.as_ref();
         Self {
@@ -119,6 +148,11 @@ impl<'a> NodeJson<'a> {
             memory_mib: blueprint.machine.memory_mib,
             resident_mib: row.resident_mib,
             source: &row.source,
+            configured: provisioned.map(State::word),
+            configuration_error: match provisioned {
+                Some(State::Failed { reason }) => Some(reason),
+                _ => None,
+            },
         }
     }
 }
@@ -141,7 +175,7 @@ mod tests {
             uptime: Some(Duration::from_millis(61_500)),
             resident_mib: Some(99),
         };
-        insta::assert_json_snapshot!(NodeJson::new(&status));
+        insta::assert_json_snapshot!(NodeJson::new(&status, None));
     }
 
     #[test]

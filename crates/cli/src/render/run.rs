@@ -3,6 +3,7 @@
 use super::plan::StepJson;
 use super::{Format, Screen, counted, subject, time};
 use crate::command::carry_out::{CarriedOut, StepResult};
+use crate::command::provision::{Outcome as Provision, Provisioned};
 use crate::error::{CommandError, ErrorKind};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -22,7 +23,9 @@ pub(crate) fn report(screen: &Screen, verb: &str, runs: &[CarriedOut]) -> Result
         screen.json("run", RunJson { verb, labs })?;
     }
     for run in runs {
-        if run.is_complete() && awaited_in_vain(run).next().is_none() {
+        let is_provisioned = |one: &Provisioned| matches!(one.outcome, Provision::Done(_));
+        let is_well = run.provisioned.iter().all(is_provisioned);
+        if run.is_complete() && is_well && awaited_in_vain(run).next().is_none() {
             screen.say(&summary(verb, run));
         }
     }
@@ -33,6 +36,7 @@ pub(crate) fn report(screen: &Screen, verb: &str, runs: &[CarriedOut]) -> Result
 /// As [`report`], for `up`: says how to look around, and which nodes are not ready.
 pub(crate) fn report_up(screen: &Screen, run: &CarriedOut) -> Result<(), CommandError> {
     report(screen, "up", std::slice::from_ref(run))?;
+    super::provision::outcome(screen, &run.provisioned)?;
     if !run.plan.is_empty() {
         screen.say("Look around with `vnflab ps`, `vnflab links` and `vnflab console NODE`.");
     }
@@ -125,7 +129,7 @@ fn held_back(run: &CarriedOut) -> impl Iterator<Item = &str> {
 fn summary(verb: &str, run: &CarriedOut) -> String {
     let lab = &run.lab;
     let elapsed = time::fine(run.elapsed);
-    if run.plan.is_empty() && run.ready.is_empty() {
+    if run.plan.is_empty() && run.ready.is_empty() && run.provisioned.is_empty() {
         return format!("`{lab}`: nothing to do.");
     }
     let touched = touched_nodes(run);
@@ -144,6 +148,9 @@ fn summary(verb: &str, run: &CarriedOut) -> String {
     }
     if removed > 0 {
         details.push(format!("{removed} removed"));
+    }
+    if !run.provisioned.is_empty() {
+        details.push(format!("{} configured", run.provisioned.len()));
     }
     if !run.ready.is_empty() {
         details.push(format!("{} ready", run.ready.len()));
@@ -230,6 +237,7 @@ struct LabJson<'a> {
     interrupted: bool,
     elapsed_seconds: f64,
     steps: Vec<DoneJson<'a>>,
+    provisioned: Vec<super::provision::NodeJson<'a>>,
     ready: Vec<ReadyJson<'a>>,
 }
 
@@ -299,6 +307,11 @@ impl<'a> LabJson<'a> {
                     }
                 })
                 .collect(),
+            provisioned: run
+                .provisioned
+                .iter()
+                .map(super::provision::NodeJson::new)
+                .collect(),
             ready: run.ready.iter().map(ReadyJson::new).collect(),
         }
     }
@@ -330,6 +343,7 @@ mod tests {
             results,
             elapsed: Duration::from_millis(1500),
             interrupted: false,
+            provisioned: Vec::new(),
             ready: Vec::new(),
         }
     }

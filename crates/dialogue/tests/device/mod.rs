@@ -184,10 +184,13 @@ impl Router {
     }
 
     fn key(&mut self, now: Duration, byte: u8) {
-        if self.numbers.happens(self.faults.dropped) || matches!(self.mode, Mode::Booting(_)) {
+        let is_hidden = matches!(self.mode, Mode::Password | Mode::NewPassword);
+        // What is not echoed cannot be told from what is wrong; how often that is tried has a test
+        // of its own.
+        let is_dropped = !is_hidden && self.numbers.happens(self.faults.dropped);
+        if is_dropped || matches!(self.mode, Mode::Booting(_)) {
             return;
         }
-        let is_hidden = matches!(self.mode, Mode::Password | Mode::NewPassword);
         match byte {
             b'\r' => {
                 let line = String::from_utf8(std::mem::take(&mut self.line)).unwrap();

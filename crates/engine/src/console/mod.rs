@@ -10,9 +10,11 @@
 //! the backlog and hears nothing. So a client that connects looks at `/proc/net/tcp` first
 //! ([`occupant`]), and then still waits at most [`GREETING_LIMIT`] for the option requests with
 //! which QEMU greets whoever it serves ([`client`]). Everything that the guest says is in the
-//! console's log file too ([`log`]), whoever is on the console; a viewer reads that.
+//! console's log file too ([`log`]), whoever is on the console; a viewer reads that. Scripts are
+//! followed by a [`conversation`].
 
 pub mod client;
+pub mod conversation;
 pub mod log;
 pub mod occupant;
 pub mod session;

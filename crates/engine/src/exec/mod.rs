@@ -6,6 +6,9 @@
 //!    the command as one text, and how long all of it may take.
 //! 2. A node with a management address is asked over SSH, by the system's client; the user's own
 //!    configuration of that client has no part in it.
+//!    Where it has none, or where its SSH port is closed, it is asked on its serial console, as far
+//!    as its kind says how one works there. A console serves one at a time: requests of this
+//!    process wait for each other, somebody else on it is an error that says who.
 //! 3. What comes back is [`Output`]: what was said, and with which status the command ended where
 //!    the device tells one. Every way in which no command was run is an [`ExecError`] of its own.
 //!
@@ -13,18 +16,21 @@
 //! bounded by [`OUTPUT_LIMIT`], how long it takes by its limit: no node can hold up others.
 
 mod child;
+mod console;
 mod greeting;
 mod password;
 mod ssh;
 
 pub use password::Password;
 
+use crate::console::client::ConnectError;
+use crate::console::conversation::TalkError;
 use crate::ssh::Keyring;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vnflab_model::blueprint::NodeBlueprint;
 use vnflab_model::kind::{Kind, SshLogin};
 
@@ -185,6 +191,20 @@ pub enum ExecError {
         /// What the client said.
         said: String,
     },
+    /// The kind does not say how one works on its console.
+    #[error(
+        "it has no management address, and the kind `{kind}` does not say how its prompt looks"
+    )]
+    NoPrompt {
+        /// The kind.
+        kind: String,
+    },
+    /// The console cannot be had.
+    #[error(transparent)]
+    NoConsole(#[from] ConnectError),
+    /// What was tried on the console failed.
+    #[error("on its console: {0}")]
+    Console(TalkError),
     /// It was told to stop.
     #[error("interrupted")]
     Cancelled,
@@ -217,6 +237,13 @@ impl ExecError {
                 known_hosts.display()
             )),
             Self::Endless { .. } => Some("A longer `--timeout` gives it more time.".to_owned()),
+            Self::NoConsole(ConnectError::InUse { .. }) => {
+                Some(format!("`vnflab console {node} --view` watches beside it."))
+            }
+            Self::NoConsole(_) | Self::Console(_) => Some(format!(
+                "`vnflab console {node} --log` shows what was said there."
+            )),
+            Self::NoPrompt { .. } => Some(format!("`vnflab console {node}` needs neither.")),
             Self::NoAgreement { .. }
             | Self::Lost { .. }
             | Self::Failed { .. }
@@ -259,9 +286,35 @@ pub fn run(request: &Request<'_>) -> Result<Output, ExecError> {
     let is_served = request
         .kind
         .is_none_or(|kind| kind.automation.ssh != SshLogin::None);
-    match &request.node.access {
-        Some(access) if is_served => ssh::run(request, access),
-        Some(_) => Err(ExecError::NoServer),
-        None => Err(ExecError::NoAddress),
+    let Some(access) = request.node.access.as_ref().filter(|_| is_served) else {
+        return console::run(request).map_err(|error| match error {
+            ExecError::NoPrompt { .. } if request.node.access.is_some() => ExecError::NoServer,
+            ExecError::NoPrompt { .. } => ExecError::NoAddress,
+            error => error,
+        });
+    };
+    let began = Instant::now();
+    match ssh::run(request, access) {
+        Err(closed @ (ExecError::PortClosed { .. } | ExecError::HungUp { .. })) => {
+            let request = Request {
+                limit: request.limit.saturating_sub(began.elapsed()),
+                ..*request
+            };
+            // A node that has neither is most of all one whose SSH server does not answer.
+            console::run(&request).map_err(|error| match error {
+                ExecError::Cancelled => error,
+                _ => closed,
+            })
+        }
+        result => result,
     }
+}
+
+/// Runs a command on a node's serial console, whether SSH would reach it or not.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_on_console(request: &Request<'_>) -> Result<Output, ExecError> {
+    console::run(request)
 }

@@ -98,6 +98,7 @@ impl TestLab {
             nodes,
             media,
             start: self.start,
+            typed: BTreeMap::new(),
         }
     }
 

@@ -75,7 +75,7 @@ fn config_without_effect(node: &Node, found: &mut Diagnostics) {
         Some(StartupConfig::Inline(_)) => node.startup_config_span.unwrap_or(node.span),
         None => return,
     };
-    if node.guest.day0.form != MediaForm::None {
+    if node.guest.day0.form != MediaForm::None || node.guest.provision.is_some() {
         return;
     }
     found.push(

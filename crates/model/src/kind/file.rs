@@ -8,9 +8,12 @@ use std::time::Duration;
 use crate::blueprint::CarrierPolicy;
 
 use super::automation::AutomationFile;
+use super::commands::CommandsFile;
+use super::console::ConsoleFile;
 use super::day0::Day0File;
 use super::hardware as rules;
 use super::mistake::{Mistake, Mistakes};
+use super::provision::ProvisionFile;
 use super::recipes::RecipesFile;
 use super::{
     Bus, DiskCache, ExtraDisk, Firmware, Hardware, InterfacePattern, Interfaces, Kind, Login,
@@ -56,6 +59,14 @@ pub(super) struct KindFile {
     /// How its guests are asked whether the network works.
     #[serde(default)]
     pub(super) recipes: RecipesFile,
+    /// How one works on its serial console.
+    #[serde(default)]
+    console: ConsoleFile,
+    /// How a first configuration is typed on the console, where no medium brings it.
+    provision: Option<ProvisionFile>,
+    /// Commands for what we want of any device.
+    #[serde(default)]
+    commands: CommandsFile,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, schemars::JsonSchema)]
@@ -202,9 +213,12 @@ impl KindFile {
             interfaces.carrier,
             ready.patterns,
             ready.timeout_seconds,
+            provision,
         );
         self.day0.inherit(&parent.day0);
         self.automation.inherit(&parent.automation);
+        self.console.inherit(&parent.console);
+        self.commands.inherit(&parent.commands);
     }
 
     /// The kind, once everything is inherited.
@@ -302,6 +316,15 @@ impl KindFile {
             default_image: self.default_image,
             stand_in: self.stand_in.unwrap_or(false),
             recipes: self.recipes.into_recipes(mistakes),
+            console: mistakes
+                .keep("console", self.console.into_console())
+                .unwrap_or_default(),
+            provision: self
+                .provision
+                .and_then(|provision| mistakes.keep("provision", provision.into_provision())),
+            commands: mistakes
+                .keep("commands", self.commands.into_commands())
+                .unwrap_or_default(),
         }
     }
 }

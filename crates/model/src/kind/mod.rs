@@ -32,12 +32,16 @@ macro_rules! words {
 mod automation;
 mod catalogue;
 mod check;
+mod commands;
+mod console;
 mod day0;
+mod dialogue;
 mod file;
 mod form;
 mod hardware;
 mod mistake;
 mod pattern;
+mod provision;
 mod recipes;
 mod recognise;
 
@@ -48,10 +52,14 @@ use std::time::Duration;
 pub use automation::{Algorithms, Automation, Cli, SshLogin};
 pub use catalogue::{Catalogue, CatalogueError};
 pub use check::{CheckedKind, check_file};
+pub use commands::{Commands, Save};
+pub use console::Console;
 pub use day0::{Day0, Dialect, MediaForm, MediaNames, MediumDevice, Refusal};
+pub use dialogue::{DialogueError, Said, Text, WORDS};
 pub use file::schema as file_schema;
 pub use mistake::Mistake;
 pub use pattern::{InterfacePattern, PatternError};
+pub use provision::{Provision, ProvisionStep, StepText};
 pub(crate) use recipes::fill;
 pub use recipes::{
     ConnectRecipe, NeighborEntries, NeighborRecipe, PeerSource, PingRecipe, Protocol, Recipes,
@@ -96,6 +104,19 @@ pub struct Kind {
     pub stand_in: bool,
     /// How its guests are asked whether the network works.
     pub recipes: Recipes,
+    /// How one works on its serial console.
+    pub console: Console,
+    /// How a first configuration is typed there, where no medium brings it.
+    pub provision: Option<Provision>,
+    /// Commands for what we want of any device.
+    pub commands: Commands,
+}
+
+impl Kind {
+    /// Whether its first configuration is typed on its console.
+    pub fn types_configuration(&self) -> bool {
+        self.provision.is_some() && self.day0.form == MediaForm::None
+    }
 }
 
 impl Kind {

@@ -1,0 +1,308 @@
+//! Typing first configurations on serial consoles, and remembering what was typed.
+//!
+//! Of each node there are two files in a folder that is the user's alone: its state
+//! (`LAB.NODE.json`) and the record of the last dialogue (`LAB.NODE.log`), in which secrets are
+//! masked. The state belongs to the node's disk: who makes a new disk forgets it. A state that is
+//! lost means that the configuration is typed again, which does no harm.
+//!
+//! Invariant: a state that says "done" was written after the last step of the script.
+
+use crate::console::conversation::{Conversation, TalkError};
+use crate::folder;
+use crate::ssh::SshError;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use vnflab_dialogue::Refused;
+use vnflab_model::blueprint::{Accelerator, NodeBlueprint};
+use vnflab_model::kind::Kind;
+use vnflab_model::script::{self, Words};
+
+/// Kinds tell their time without acceleration; in hardware a third is ample.
+const ACCELERATED_DIVISOR: u32 = 3;
+
+/// How long it is tried to get onto a console that nobody serves yet, or that somebody is on, as
+/// whoever waits for readiness is for a moment.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Time between two attempts.
+const CONNECT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Where the states and records of a user's nodes lie.
+#[derive(Debug, Clone)]
+pub struct Place {
+    folder: PathBuf,
+}
+
+/// How far a node is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Nothing was typed yet, or it was broken off.
+    Pending,
+    /// A process types now.
+    Typing,
+    /// All of it was typed.
+    Done {
+        /// What was typed, by its digest.
+        digest: String,
+    },
+    /// It was tried, and failed.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl State {
+    /// The word for people and JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Typing => "typing",
+            Self::Done { .. } => "done",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+enum Written {
+    #[serde(rename_all = "kebab-case")]
+    Typing { pid: u32 },
+    #[serde(rename_all = "kebab-case")]
+    Done { digest: String },
+    #[serde(rename_all = "kebab-case")]
+    Failed { reason: String },
+}
+
+impl Place {
+    /// The user's own.
+    ///
+    /// # Errors
+    ///
+    /// When the user has no home.
+    pub fn of_user() -> Result<Self, SshError> {
+        // Beside the keys: both are what this user knows of guests.
+        let keys = crate::ssh::folder()?;
+        let above = keys.parent().map(Path::to_owned).unwrap_or(keys);
+        Ok(Self::at(above.join("provision")))
+    }
+
+    /// A folder of one's own.
+    pub fn at(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// The record of the last dialogue with a node.
+    pub fn record(&self, node: &NodeBlueprint) -> PathBuf {
+        self.folder.join(format!("{}.log", node.domain()))
+    }
+
+    fn file(&self, domain: &str) -> PathBuf {
+        self.folder.join(format!("{domain}.json"))
+    }
+
+    /// How far a node is. A file that makes no sense says nothing.
+    pub fn state(&self, node: &NodeBlueprint) -> State {
+        let text = fs::read_to_string(self.file(&node.domain())).unwrap_or_default();
+        match serde_json::from_str(&text) {
+            Ok(Written::Done { digest }) => State::Done { digest },
+            Ok(Written::Failed { reason }) => State::Failed { reason },
+            Ok(Written::Typing { pid }) if Path::new(&format!("/proc/{pid}")).exists() => {
+                State::Typing
+            }
+            Ok(Written::Typing { .. }) | Err(_) => State::Pending,
+        }
+    }
+
+    /// Forgets a node, whose disk is another from now on.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; a node that is not known is forgotten already.
+    pub fn forget(&self, lab: &str, node: &str) -> io::Result<()> {
+        let domain = vnflab_model::blueprint::domain_name(lab, node);
+        match fs::remove_file(self.file(&domain)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts a state in place whole.
+    fn write(&self, node: &NodeBlueprint, state: &Written) -> io::Result<()> {
+        let path = self.file(&node.domain());
+        let draft = path.with_extension(format!("{}.new", std::process::id()));
+        fs::write(&draft, serde_json::to_string(state)?)?;
+        fs::rename(&draft, &path)
+    }
+}
+
+/// What tells one configuration from another.
+pub fn digest(configuration: &str) -> String {
+    let mut text = String::new();
+    for byte in Sha256::digest(configuration) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// A node to provision.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The node.
+    pub node: &'a NodeBlueprint,
+    /// The kind whose guest boots there.
+    pub kind: &'a Kind,
+    /// What to type.
+    pub configuration: &'a str,
+    /// Ends it early once it is set.
+    pub cancel: &'a AtomicBool,
+}
+
+/// Why a node was not provisioned.
+#[derive(Debug, thiserror::Error)]
+pub enum ProvisionError {
+    /// Its kind takes no configuration on the console.
+    #[error("the kind `{0}` takes no configuration on its console")]
+    NoScript(String),
+    /// The dialogue was not held to its end.
+    #[error(transparent)]
+    Talk(#[from] TalkError),
+    /// Its state or record cannot be written.
+    #[error("cannot write `{}`", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+impl ProvisionError {
+    /// Whether it was told to stop.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Talk(TalkError::Cancelled))
+    }
+
+    /// The last lines of the console, where they help.
+    pub fn last_lines(&self) -> &[String] {
+        match self {
+            Self::Talk(TalkError::Failed(failure)) => failure.last_lines(),
+            _ => &[],
+        }
+    }
+}
+
+/// Types a node's configuration; the lines that the device refused come back. `on_progress` hears
+/// how many lines of the current step are typed, of how many.
+///
+/// # Errors
+///
+/// When not all of it was typed. The next call begins from what the console shows then.
+pub fn provision(
+    place: &Place,
+    request: &Request<'_>,
+    on_progress: &mut dyn FnMut(usize, usize),
+) -> Result<Vec<Refused>, ProvisionError> {
+    let node = request.node;
+    let words = Words {
+        lab: &node.lab,
+        node: &node.node,
+        hostname: &node.hostname,
+    };
+    let no_script = || ProvisionError::NoScript(request.kind.name.clone());
+    let timeout = request
+        .kind
+        .provision
+        .as_ref()
+        .ok_or_else(no_script)?
+        .timeout
+        + request.kind.ready.timeout;
+    let limit = match node.accelerator {
+        Accelerator::Kvm => timeout / ACCELERATED_DIVISOR,
+        Accelerator::Tcg => timeout,
+    };
+    let script = script::provision(request.kind, words, request.configuration, limit);
+    let script = script.ok_or_else(no_script)?;
+    let path = place.record(node);
+    let file_error = |source| ProvisionError::File {
+        path: path.clone(),
+        source,
+    };
+    folder::make(&place.folder, folder::PRIVATE).map_err(file_error)?;
+    let mut record = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(file_error)?;
+    let pid = std::process::id();
+    place
+        .write(node, &Written::Typing { pid })
+        .map_err(file_error)?;
+    let outcome =
+        connect(node.console.listen, &mut record, request.cancel).and_then(|mut conversation| {
+            let mut progress = |(_, _, typed, lines)| on_progress(typed, lines);
+            conversation.follow(script, &mut progress, request.cancel)
+        });
+    let _ = record.flush();
+    let state = match &outcome {
+        Ok(_) => Written::Done {
+            digest: digest(request.configuration),
+        },
+        Err(TalkError::Cancelled) => {
+            place.forget(&node.lab, &node.node).map_err(file_error)?;
+            return Err(TalkError::Cancelled.into());
+        }
+        Err(error) => Written::Failed {
+            reason: error.to_string(),
+        },
+    };
+    place.write(node, &state).map_err(file_error)?;
+    Ok(outcome?.refused)
+}
+
+fn connect<'a>(
+    console: SocketAddr,
+    record: &'a mut fs::File,
+    cancel: &AtomicBool,
+) -> Result<Conversation<'a>, TalkError> {
+    let end = Instant::now() + CONNECT_PATIENCE;
+    loop {
+        // The look itself needs no record.
+        match crate::console::client::Client::connect(console) {
+            Ok(client) => return Ok(Conversation::with(client, Some(record))),
+            Err(_) if cancel.load(Ordering::Relaxed) => return Err(TalkError::Cancelled),
+            Err(error) if Instant::now() >= end => return Err(error.into()),
+            Err(_) => thread::sleep(CONNECT_INTERVAL),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_of_a_process_that_is_gone_is_pending() {
+        let text = serde_json::to_string(&Written::Typing { pid: u32::MAX }).unwrap();
+        assert_eq!(text, r#"{"state":"typing","pid":4294967295}"#);
+        assert!(!Path::new("/proc/4294967295").exists());
+    }
+
+    #[test]
+    fn configurations_are_told_apart_by_their_digests() {
+        assert_ne!(digest("hostname r1"), digest("hostname r2"));
+        assert_eq!(digest("").len(), 64);
+    }
+}
