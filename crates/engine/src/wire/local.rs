@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use vnflab_model::blueprint::{Metrics, WireBlueprint, WireChange};
 use vnflab_model::observed::ObservedWire;
 use vnflab_wire::control::{Client, ClientError, Folder};
+use vnflab_wire::sys;
 
 /// How long a wire may take to answer after its start.
 const START_PATIENCE: Duration = Duration::from_secs(20);
@@ -77,6 +78,7 @@ impl LocalWires {
             .mode(0o600)
             .open(folder.path().join("log"))
             .map_err(|error| failed(&error))?;
+        sys::keep_files_from_children();
         let child = Command::new(&self.keeper.program)
             .args(&self.keeper.arguments)
             .arg(folder.path())

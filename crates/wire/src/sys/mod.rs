@@ -18,7 +18,7 @@ mod wait;
 
 pub use arena::{Arena, Arrival, BATCH};
 pub use clock::{Clock, Stamp, cpu_time_of_thread_ns};
-pub use limit::{let_open_files, preemptions, sharpen_timers};
+pub use limit::{keep_files_from_children, let_open_files, preemptions, sharpen_timers};
 pub use map::SharedWords;
 pub use packet::PacketPort;
 pub use port::{Port, SendFault, SendReport};
