@@ -108,6 +108,35 @@ fn both_versions_of_a_network_config_give_plain_settings() {
 }
 
 #[test]
+fn network_data_of_openstack_gives_plain_settings() {
+    let json = r#"{
+  "links": [
+    {"id": "eth0", "type": "phy", "ethernet_mac_address": "52:54:24:C4:15:d1"},
+    {
+      "id": "eth1",
+      "ethernet_mac_address": "52:54:4d:1b:26:1e",
+      "mtu": 9000
+    }
+  ],
+  "networks": [
+    {"id": "management", "link": "eth0", "type": "ipv4_dhcp"},
+    {"id": "a", "link": "eth1", "type": "ipv4", "ip_address": "10.0.0.1", "netmask": "255.255.255.254"},
+    {"id": "b", "link": "eth1", "type": "ipv6", "ip_address": "2001:db8::1", "netmask": "ffff:ffff:ffff:fffe::"}
+  ],
+  "services": []
+}"#;
+    assert_eq!(
+        settings(json),
+        [
+            "52:54:4d:1b:26:1e\tmtu\t9000",
+            "52:54:24:c4:15:d1\tdhcp4",
+            "52:54:4d:1b:26:1e\taddress\t10.0.0.1/31",
+            "52:54:4d:1b:26:1e\taddress\t2001:db8::1/63",
+        ]
+    );
+}
+
+#[test]
 fn daemons_are_read_from_the_configuration() {
     let text =
         "router ospf\n network 10.0.0.0/8 area 0\nrouter bgp 65000\n neighbor 10.0.0.2 bfd\n";

@@ -2,6 +2,7 @@
 
 mod automation;
 mod checks;
+mod day0;
 mod edits;
 mod fabric;
 mod foreign;
@@ -32,6 +33,7 @@ pub(crate) fn all(host: &Arc<Host>) -> Vec<Trial> {
     let fabric = fabric::stage(host);
     let automation = automation::stage(host);
     let user = session::stage(host);
+    let routers = day0::stage(host);
     system.prepares(&ring);
     ring.prepares(&wire);
     wire.prepares(&pair);
@@ -55,6 +57,7 @@ pub(crate) fn all(host: &Arc<Host>) -> Vec<Trial> {
         fabric::trials(&fabric),
         automation::trials(&automation),
         session::trials(&user),
+        day0::trials(&routers, &system),
     ];
     groups.into_iter().flatten().collect()
 }

@@ -1,4 +1,5 @@
-# Turns a flattened network-config (versions 1 and 2) into plain lines, fields parted by tabs:
+# Turns a flattened network-config (versions 1 and 2), or OpenStack's network_data, into plain
+# lines, fields parted by tabs:
 #   INTERFACE|MAC  dhcp4
 #   INTERFACE|MAC  ra
 #   INTERFACE|MAC  mtu      BYTES
@@ -121,11 +122,47 @@ key[1] == "config" {
     next
 }
 
+# OpenStack: links with their MAC addresses, and networks on them
+key[1] == "links" {
+    if (key[3] == "id") link[key[2]] = value
+    else if (key[3] == "ethernet_mac_address") link_mac[key[2]] = tolower(value)
+    else if (key[3] == "mtu" && value ~ /^[0-9]+$/) link_mtu[key[2]] = value
+    next
+}
+key[1] == "networks" {
+    if (key[3] == "link") net_link[key[2]] = value
+    else if (key[3] == "type") net_type[key[2]] = value
+    else if (key[3] == "ip_address") net_address[key[2]] = value
+    else if (key[3] == "netmask") net_mask[key[2]] = value
+    if (key[2] + 1 > nets) nets = key[2] + 1
+    next
+}
+key[1] == "services" { next }
+
 $1 != "" && !told[key[1]]++ { ignored(key[1]) }
+
+# The length of an IPv6 netmask: a digit of hex has four bits.
+function bits6(mask,    i, sum) {
+    for (i = 1; i <= length(mask); i++)
+        sum += hex_bits[tolower(substr(mask, i, 1))]
+    return sum + 0
+}
 
 END {
     flush_route()
     flush_subnet()
+    hex_bits["8"] = 1; hex_bits["c"] = 2; hex_bits["e"] = 3; hex_bits["f"] = 4
+    for (i in link) {
+        mac[link[i]] = link_mac[i]
+        if (i in link_mtu) put(link[i], "mtu\t" link_mtu[i])
+    }
+    for (i = 0; i < nets; i++) {
+        if (net_type[i] == "ipv4_dhcp") put(net_link[i], "dhcp4")
+        else if (net_type[i] ~ /^ipv6_(dhcp|slaac)/) put(net_link[i], "ra")
+        else if (net_address[i] ~ /\//) put(net_link[i], "address\t" net_address[i])
+        else if (net_address[i] ~ /:/) put(net_link[i], "address\t" net_address[i] "/" bits6(net_mask[i]))
+        else if (net_address[i] != "") put(net_link[i], "address\t" net_address[i] "/" bits(net_mask[i]))
+    }
     for (i = 1; i <= lines; i++) {
         id = owner[i]
         rest = substr(line[i], length(id) + 1)
