@@ -67,7 +67,10 @@ fn main() {
         with_client("garbage_instead_of_ssh_is_told", garbage_is_told),
         with_client("a_port_that_hangs_up_is_told", a_port_that_hangs_up),
         with_client("a_port_that_keeps_silent_is_told", a_port_that_keeps_silent),
-        with_client("a_node_without_address_is_told", a_node_without_address),
+        with_client(
+            "a_node_without_address_is_asked_on_its_console",
+            a_node_without_address,
+        ),
     ]);
 }
 
@@ -336,5 +339,6 @@ fn a_port_that_keeps_silent() {
 fn a_node_without_address() {
     let mut subject = Subject::at(SocketAddr::from(([127, 0, 0, 1], 1)));
     subject.node.access = None;
-    assert!(matches!(subject.run("x"), Err(ExecError::NoAddress)));
+    // Its console is asked then, and nobody listens there.
+    assert!(matches!(subject.run("x"), Err(ExecError::NoConsole(_))));
 }
