@@ -428,7 +428,7 @@ impl<'a> ImageStore<'a> {
             Some(file) => ImageFact::Unreadable(format!(
                 "the store's folder has `{file}`, but not through `vnflab image add`"
             )),
-            None => ImageFact::Missing(vec![format!("`{name}` in the image store")]),
+            None => ImageFact::Missing(vec![format!("image store: {name}")]),
         })
     }
 

@@ -123,6 +123,10 @@ pub(super) fn trials(ring: &Arc<Stage<Lab>>) -> Vec<Trial> {
             "ring_boots_from_ide_and_drives_e1000_where_the_origin_does",
             has_the_origins_hardware,
         ),
+        ring.trial(
+            "daemons_of_the_routers_all_run_since_boot",
+            daemons_run_since_boot,
+        ),
         ring.trial("second_up_of_the_ring_does_nothing", second_up_does_nothing),
         ring.trial(
             "ps_and_links_of_the_ring_agree_with_virsh",
@@ -222,6 +226,21 @@ fn has_the_origins_hardware(ring: &Lab) {
         assert_eq!(text.matches(&driver).count(), 2, "{text}");
         assert!(text.contains("/ata1/"), "the disk is not on IDE: {text}");
         assert!(text.ends_with(&format!("{}\n", router.name)), "{text}");
+    });
+}
+
+/// Every protocol can be configured at once, and the supervisor had nothing to start again.
+fn daemons_run_since_boot(ring: &Lab) {
+    at_once(&names(), |node| {
+        until("all daemons run", PATIENCE, || {
+            let text = guest::ask(ring, node, "frr-daemons status");
+            match text.contains("zebra runs") && !text.contains("does not run") {
+                true => Ok(()),
+                false => Err(text),
+            }
+        });
+        let log = guest::ask(ring, node, "logread");
+        assert!(!log.contains("Forked background command"), "{node}: {log}");
     });
 }
 
