@@ -293,7 +293,8 @@ fn day0(kind: &Kind) -> String {
         );
     }
     if !day0.smbios.is_empty() {
-        words.push("SMBIOS strings".to_owned());
+        let joint = if words.is_empty() { "" } else { "and " };
+        words.push(format!("{joint}SMBIOS strings"));
     }
     match words.is_empty() {
         true => "none".to_owned(),
