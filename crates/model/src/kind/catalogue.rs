@@ -1,7 +1,7 @@
 //! All kinds that are known: those that come with the program and those of the user's folder.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::file::KindFile;
 use super::recipes::RecipesFile;
@@ -167,7 +167,11 @@ impl Catalogue {
     ///
     /// Never: the embedded files are checked by this module's tests.
     pub fn embedded() -> Self {
-        Self::with_overlay(&[]).expect("the embedded kinds are valid, a test says so")
+        // Read once: forty files and their patterns take a while.
+        static EMBEDDED_KINDS: LazyLock<Catalogue> = LazyLock::new(|| {
+            Catalogue::with_overlay(&[]).expect("the embedded kinds are valid, a test says so")
+        });
+        EMBEDDED_KINDS.clone()
     }
 
     /// The kinds that come with the program, overlaid by files of the user: a kind of the same
