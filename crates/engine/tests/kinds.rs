@@ -26,10 +26,10 @@ use vnflab_model::allocate::{Request, allocate};
 use vnflab_model::blueprint::{Accelerator, Blueprint, DriveContent, NodeBlueprint};
 use vnflab_model::domain_xml::domain_xml;
 use vnflab_model::facts::{DiskFormat, Facts, ImageDetails, ImageFact, ImageKey};
-use vnflab_model::format::{self, Input, InputFile};
+use vnflab_model::format::{Input, InputFile};
 use vnflab_model::kind::{Catalogue, Firmware, Kind};
 use vnflab_model::observed::{Host, Locality, Observed, Scope};
-use vnflab_model::resolve::resolve;
+use vnflab_model::resolve::{Resolved, read};
 use vnflab_model::span::Sources;
 use vnflab_testkit::{Proof, missing_program};
 
@@ -107,9 +107,7 @@ fn blueprint(
         listing: BTreeSet::new(),
         unread: 0,
     };
-    let (spec, found) = format::read(&sources, &input, catalogue);
-    assert!(!found.has_errors(), "{name}: {found:#?}");
-    let (lab, found) = resolve(&spec.unwrap(), catalogue);
+    let Resolved { lab, found, .. } = read(&sources, &input, catalogue);
     let lab = lab.unwrap_or_else(|| panic!("{name}: {found:#?}"));
     let mut facts = Facts::default();
     for node in &lab.nodes {

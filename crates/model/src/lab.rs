@@ -20,6 +20,9 @@ use vnflab_impairment::Impairment;
 /// A lab.
 #[derive(Debug, Clone)]
 pub struct Lab {
+    /// Whether nothing of it is hidden by mistakes: what is left of a lab with errors is checked as
+    /// well, and what it lacks may then be such a part.
+    pub is_whole: bool,
     /// Its name, with the place where it is said.
     pub name: Name,
     /// Where the name is said.

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use vnflab_model::check::check;
 use vnflab_model::diagnostic::Diagnostics;
 use vnflab_model::facts::Facts;
-use vnflab_model::format::{self, Input, InputFile};
+use vnflab_model::format::{Input, InputFile};
 use vnflab_model::kind::Catalogue;
 use vnflab_model::lab::Lab;
-use vnflab_model::resolve::{resolve, stand_in};
+use vnflab_model::resolve::{Resolved, read, stand_in};
 use vnflab_model::span::Sources;
 use vnflab_model::spec::ImageSpec;
 
@@ -41,9 +41,7 @@ fn lab(name: &str, files: &[&str], listing: &[&str]) -> Lab {
             .collect::<BTreeSet<_>>(),
     };
     let catalogue = Catalogue::embedded();
-    let (spec, found) = format::read(&sources, &input, &catalogue);
-    assert_eq!(found, Diagnostics::default());
-    let (lab, found) = resolve(&spec.expect("no errors"), &catalogue);
+    let Resolved { lab, found, .. } = read(&sources, &input, &catalogue);
     assert_eq!(found, Diagnostics::default());
     let lab = lab.expect("no errors");
     assert_eq!(check(&lab, &Facts::default()), Diagnostics::default());

@@ -8,7 +8,7 @@ use vnflab_model::diagnostic::Diagnostics;
 use vnflab_model::facts::Facts;
 use vnflab_model::format::{Input, InputFile, native, origin};
 use vnflab_model::kind::Catalogue;
-use vnflab_model::resolve::read;
+use vnflab_model::resolve::{Resolved, read};
 use vnflab_model::span::Sources;
 
 /// What stands around the generated part of a page.
@@ -85,7 +85,7 @@ fn labs_are_read_without_a_word(page: &str) {
             }],
             ..Input::default()
         };
-        let (lab, found) = read(&sources, &input, &Catalogue::embedded());
+        let Resolved { lab, found, .. } = read(&sources, &input, &Catalogue::embedded());
         assert_eq!(found, Diagnostics::default(), "{block}");
         let lab = lab.expect("there were no mistakes");
         assert_eq!(

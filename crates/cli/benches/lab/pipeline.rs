@@ -18,7 +18,7 @@ use vnflab_model::format::{Input, InputFile};
 use vnflab_model::kind::Catalogue;
 use vnflab_model::observed::{Host, Locality, Observed, Scope};
 use vnflab_model::plan::plan_up;
-use vnflab_model::resolve::read;
+use vnflab_model::resolve::{Resolved, read};
 use vnflab_model::span::Sources;
 
 /// Numbers of nodes; there are twice as many links.
@@ -125,7 +125,7 @@ fn once(text: &str, catalogue: &Catalogue) -> Result<Round, Error> {
             }],
             ..Input::default()
         };
-        let (lab, mut found) = read(&sources, &input, catalogue);
+        let Resolved { lab, mut found, .. } = read(&sources, &input, catalogue);
         let lab = lab.ok_or("the lab cannot be read")?;
         found.extend(check(&lab, &facts));
         match found.is_empty() {

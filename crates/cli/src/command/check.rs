@@ -28,7 +28,7 @@ pub(super) fn run(
         Err(error) if error.kind == ErrorKind::Host => {
             let reading = workspace::read(&arguments.lab, &context::catalogue(global)?);
             Checked {
-                diagnostics: reading.diagnostics.clone(),
+                diagnostics: reading.check_without_host(),
                 reading,
                 host: HostChecks::LeftOut(error.message),
             }

@@ -132,7 +132,7 @@ fn lab_of(
                 Ok(lab.to_owned())
             }
             [] => {
-                render::diagnostic::show(screen, &reading.sources, &reading.diagnostics);
+                render::diagnostic::show(screen, &reading.sources, &reading.check_without_host());
                 let message = "no lab file says which lab it is, and no lab was made from there";
                 Err(CommandError::new(ErrorKind::Lab, message)
                     .hint("`vnflab ps --all` lists what exists; `vnflab down NAME` takes a lab down by its name."))

@@ -24,8 +24,9 @@ pub(super) fn run(
     let workspace = context::workspace(global)?;
     let (path, names) = selection(&arguments.lab_and_checks);
     let reading = workspace.read(&path);
-    render::diagnostic::show(screen, &reading.sources, &reading.diagnostics);
-    let Some(lab) = reading.lab.filter(|_| !reading.diagnostics.has_errors()) else {
+    let found = reading.check_without_host();
+    render::diagnostic::show(screen, &reading.sources, &found);
+    let Some(lab) = reading.lab.filter(|_| !found.has_errors()) else {
         return Err(CommandError::silent(ErrorKind::Lab));
     };
     let checks = selected(&lab.checks, names, lab.name.as_str())?;

@@ -2,9 +2,9 @@
 
 use super::*;
 use std::collections::{BTreeMap, BTreeSet};
-use vnflab_model::format::{self, Input, InputFile};
+use vnflab_model::format::{Input, InputFile};
 use vnflab_model::kind::Catalogue;
-use vnflab_model::resolve;
+use vnflab_model::resolve::{Resolved, read};
 use vnflab_model::span::Sources;
 
 /// What a made-up lab is like at a time.
@@ -156,9 +156,7 @@ fn checks(text: &str) -> Vec<LabCheck> {
         ..Input::default()
     };
     let catalogue = Catalogue::embedded();
-    let (spec, found) = format::read(&sources, &input, &catalogue);
-    assert!(found.is_empty(), "{found:?}");
-    let (lab, found) = resolve::resolve(&spec.unwrap(), &catalogue);
+    let Resolved { lab, found, .. } = read(&sources, &input, &catalogue);
     assert!(found.is_empty(), "{found:?}");
     lab.unwrap().checks
 }

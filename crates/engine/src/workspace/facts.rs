@@ -38,7 +38,7 @@ pub(super) fn gather(
         this_source: reading.origin.display().to_string(),
         ..Facts::default()
     };
-    let Some(lab) = &mut reading.lab else {
+    let Some(lab) = reading.lab.as_mut().or(reading.remains.as_mut()) else {
         return Ok(facts);
     };
     let store = ImageStore::new(driver);
@@ -56,7 +56,7 @@ pub(super) fn gather(
             .extend(stand_in(lab, replacement, missing));
         facts.images = images_again(&store, lab, &reading.folder, host, facts.images)?;
     }
-    facts.files = files(lab, &reading.folder, host);
+    facts.files = files(lab, &reading.folder, Some(host));
     let own = own_sockets(lab.name.as_str(), observed);
     let others = sockets_of_other_labs(lab.name.as_str(), observed);
     if host.locality == Locality::Local {
@@ -124,8 +124,19 @@ fn images_again(
     Ok(known)
 }
 
+/// What can be known without libvirt: the files beside the lab.
+pub(super) fn gather_without_host(reading: &Reading) -> Facts {
+    let lab = reading.lab.as_ref().or(reading.remains.as_ref());
+    Facts {
+        files: lab.map_or_else(BTreeMap::new, |lab| files(lab, &reading.folder, None)),
+        this_source: reading.origin.display().to_string(),
+        ..Facts::default()
+    }
+}
+
 /// Looks at the files that the lab names: configurations are read, media are only looked at.
-fn files(lab: &Lab, folder: &Path, host: &Host) -> BTreeMap<String, FileFact> {
+/// Whether QEMU may open them is only known where there is a host.
+fn files(lab: &Lab, folder: &Path, host: Option<&Host>) -> BTreeMap<String, FileFact> {
     // One file may serve as both.
     let mut uses: BTreeMap<&str, Use> = BTreeMap::new();
     for node in &lab.nodes {
@@ -153,7 +164,7 @@ struct Use {
     is_attached: bool,
 }
 
-fn file(folder: &Path, relative: &str, used: Use, host: &Host) -> FileFact {
+fn file(folder: &Path, relative: &str, used: Use, host: Option<&Host>) -> FileFact {
     let path = match load::inside(folder, relative) {
         Ok(path) => path,
         Err(InsideError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
@@ -162,7 +173,7 @@ fn file(folder: &Path, relative: &str, used: Use, host: &Host) -> FileFact {
         Err(error) => return FileFact::Unreadable(error.to_string()),
     };
     if used.is_attached
-        && host.locality == Locality::Local
+        && let Some(host) = host.filter(|host| host.locality == Locality::Local)
         && let Some(trouble) = file_trouble(&path, host.scope)
     {
         return FileFact::Unreadable(trouble.remedy(&path));
@@ -321,7 +332,7 @@ mod tests {
             let root = folder.path().to_owned();
             // A thread of its own, since it would hang for ever.
             std::thread::spawn(move || {
-                let _ = tell.send(file(&root, "r1.cfg", used, &host(Scope::Session)));
+                let _ = tell.send(file(&root, "r1.cfg", used, Some(&host(Scope::Session))));
             });
             let fact = told.recv_timeout(Duration::from_secs(10)).unwrap();
             assert!(matches!(fact, FileFact::Unreadable(_)), "{fact:?}");
@@ -336,7 +347,7 @@ mod tests {
             is_read: true,
             is_attached: true,
         };
-        let fact = file(folder.path(), "both", used, &host(Scope::Session));
+        let fact = file(folder.path(), "both", used, Some(&host(Scope::Session)));
         let FileFact::Present { content, .. } = fact else {
             panic!("{fact:?}")
         };
@@ -349,7 +360,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o700)).unwrap();
         std::fs::write(folder.path().join("cd.iso"), "x").unwrap();
-        let fact = |used, scope| file(folder.path(), "cd.iso", used, &host(scope));
+        let fact = |used, scope| file(folder.path(), "cd.iso", used, Some(&host(scope)));
         let FileFact::Unreadable(reason) = fact(ATTACHED, Scope::System) else {
             panic!("QEMU may not pass")
         };

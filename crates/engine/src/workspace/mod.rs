@@ -52,8 +52,10 @@ pub struct Workspace {
 pub struct Reading {
     /// All texts, for messages.
     pub sources: Sources,
-    /// The lab, unless a mistake hides it.
+    /// The lab, if there is no error so far.
     pub lab: Option<Lab>,
+    /// What is left of a lab with errors: to be checked with it, and for nothing else.
+    pub remains: Option<Lab>,
     /// What is wrong so far.
     pub diagnostics: Diagnostics,
     /// The lab's folder, absolute.
@@ -61,6 +63,25 @@ pub struct Reading {
     /// The lab file, or the folder of the origin's files: absolute. It tells labs of one name
     /// apart.
     pub origin: PathBuf,
+}
+
+impl Reading {
+    /// All mistakes and warnings, those of the files beside the lab included; sockets, images and
+    /// memory of the host are not looked at.
+    pub fn check_without_host(&self) -> Diagnostics {
+        self.check(&facts::gather_without_host(self))
+    }
+
+    /// All mistakes and warnings: what was found so far, and what the rules say of the lab, or of
+    /// what its mistakes have left of it.
+    fn check(&self, facts: &Facts) -> Diagnostics {
+        let mut found = self.diagnostics.clone();
+        if let Some(lab) = self.lab.as_ref().or(self.remains.as_ref()) {
+            found.extend(check(lab, facts));
+        }
+        found.sort();
+        found
+    }
 }
 
 /// What was seen on the connection, and of the files that a lab names.
@@ -198,11 +219,7 @@ impl Workspace {
         survey: &Survey,
         authorized_keys: &[String],
     ) -> Result<Decision, WorkspaceError> {
-        let mut diagnostics = reading.diagnostics.clone();
-        if let Some(lab) = &reading.lab {
-            diagnostics.extend(check(lab, &survey.facts));
-        }
-        diagnostics.sort();
+        let diagnostics = reading.check(&survey.facts);
         let (Some(lab), false) = (&reading.lab, diagnostics.has_errors()) else {
             return Ok(Decision {
                 diagnostics,
@@ -292,15 +309,14 @@ impl Workspace {
 pub fn read(path: &Path, catalogue: &Catalogue) -> Reading {
     let loaded = load::load(path);
     let mut diagnostics = loaded.diagnostics;
-    let lab = loaded.input.and_then(|input| {
-        let (lab, found) = resolve::read(&loaded.sources, &input, catalogue);
-        diagnostics.extend(found);
-        lab
-    });
+    let read = |input| resolve::read(&loaded.sources, &input, catalogue);
+    let resolved = loaded.input.map(read).unwrap_or_default();
+    diagnostics.extend(resolved.found);
     diagnostics.sort();
     Reading {
+        lab: resolved.lab,
+        remains: resolved.remains,
         sources: loaded.sources,
-        lab,
         diagnostics,
         folder: loaded.folder,
         origin: loaded.origin,

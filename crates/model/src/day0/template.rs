@@ -26,6 +26,8 @@ pub struct TemplateError {
     pub excerpt: Option<String>,
     /// What is wrong.
     pub message: String,
+    /// Whether it names what is not there.
+    pub is_undefined: bool,
 }
 
 impl TemplateError {
@@ -95,6 +97,7 @@ fn told(origin: &str, text: &str, error: &minijinja::Error) -> TemplateError {
         line,
         excerpt: excerpt.map(|line| shown(line.trim()).to_string()),
         message,
+        is_undefined: innermost.kind() == ErrorKind::UndefinedError,
     }
 }
 

@@ -11,9 +11,9 @@ use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::domain_xml::domain_xml;
 use crate::facts::{DiskFormat, Facts, ImageDetails, ImageFact, ImageKey};
-use crate::format::{self, Input, InputFile};
+use crate::format::{Input, InputFile};
 use crate::observed::{Host, Locality, Observed, Scope};
-use crate::resolve::resolve;
+use crate::resolve::{Resolved, read};
 use crate::span::{SourceId, Sources, Span};
 use crate::yaml::{self, Node, Value};
 use std::collections::BTreeSet;
@@ -218,14 +218,9 @@ fn machine(kind: &Kind, catalogue: &Catalogue) -> Result<String, Vec<String>> {
             listing: BTreeSet::new(),
             unread: 0,
         };
-        let (spec, mut mistakes) = format::read(&sources, &input, catalogue);
-        let lab = spec.and_then(|spec| {
-            let (lab, more) = resolve(&spec, catalogue);
-            mistakes.extend(more);
-            lab
-        });
-        let Some(lab) = lab.filter(|_| !mistakes.has_errors()) else {
-            let messages = mistakes.iter().map(|mistake| mistake.message.clone());
+        let Resolved { lab, found, .. } = read(&sources, &input, catalogue);
+        let Some(lab) = lab else {
+            let messages = found.iter().map(|mistake| mistake.message.clone());
             return Err(messages.collect());
         };
         let mut facts = Facts::default();

@@ -3,7 +3,8 @@
 //! Every word is looked up here and everything is counted; after this a wrong lab cannot be
 //! expressed. What depends on the host, and what two correct parts do to each other, is left to
 //! [`crate::check`]. A lab comes out only if there is no error, since nothing behind it could
-//! trust it otherwise. [`read`] does it all, from texts to a lab.
+//! trust it otherwise; what is left of one with errors comes out beside it, to be checked too, so
+//! that all mistakes are told at once. [`read`] does it all, from texts to a lab.
 
 mod after;
 mod asked;
@@ -13,10 +14,8 @@ mod management;
 mod outside;
 mod stand_in;
 
-use crate::check::check;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
-use crate::facts::Facts;
 use crate::format::{self, Input, shown};
 use crate::kind::{Catalogue, Kind};
 use crate::lab::{FixedTunnel, Interface, Lab, Node, StartupConfig};
@@ -32,8 +31,19 @@ pub use stand_in::stand_in;
 /// Most nodes of one lab: their loopback addresses come from a /16 by default.
 const NODE_LIMIT: usize = 65_000;
 
+/// A lab, or what its mistakes have left of it.
+#[derive(Debug, Default)]
+pub struct Resolved {
+    /// The lab, if there is no error.
+    pub lab: Option<Lab>,
+    /// What is left of a lab with errors: to be checked, and for nothing else.
+    pub remains: Option<Lab>,
+    /// What is wrong, or could be.
+    pub found: Diagnostics,
+}
+
 /// Makes a lab of what was written, or says all that prevents it.
-pub fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnostics) {
+fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnostics) {
     let mut found = Diagnostics::default();
     let name = valid_name(&spec.name, "lab", &mut found);
     if spec.nodes.len() > NODE_LIMIT {
@@ -79,6 +89,7 @@ pub fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnosti
     let management = management::management(spec, &mut found);
     let (profiles, profile_files) = asked::profiles(spec, &mut found);
     let mut lab = Lab {
+        is_whole: true,
         name,
         name_span: spec.name.span,
         nodes: Vec::with_capacity(spec.nodes.len()),
@@ -99,17 +110,12 @@ pub fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnosti
     links.apply(spec, resolved, &profiles, &mut lab, &mut found);
     let (checks, nodes) = (&spec.checks, &spec.nodes);
     lab.checks = lab_check::resolve(checks, nodes, &by_name, &lab, &profiles, &mut found);
-    if found.has_errors() {
-        // What is left of the lab is looked over all the same, so that all mistakes are told at
-        // once; nobody else gets to see it.
-        found.extend(check(&lab, &Facts::default()));
-        return (None, found);
-    }
     (Some(lab), found)
 }
 
-/// Reads and resolves: a lab without any error, or all that is wrong, sorted by place.
-pub fn read(sources: &Sources, input: &Input, catalogue: &Catalogue) -> (Option<Lab>, Diagnostics) {
+/// Reads and resolves: a lab without any error, or what is left of it and all that is wrong,
+/// sorted by place.
+pub fn read(sources: &Sources, input: &Input, catalogue: &Catalogue) -> Resolved {
     let (spec, mut found) = format::read(sources, input, catalogue);
     let lab = spec.and_then(|spec| {
         let (lab, mistakes) = resolve(&spec, catalogue);
@@ -117,7 +123,21 @@ pub fn read(sources: &Sources, input: &Input, catalogue: &Catalogue) -> (Option<
         lab
     });
     found.sort();
-    (lab.filter(|_| !found.has_errors()), found)
+    let (lab, remains) = match (lab, found.has_errors()) {
+        (Some(lab), true) => (
+            None,
+            Some(Lab {
+                is_whole: false,
+                ..lab
+            }),
+        ),
+        (lab, _) => (lab, None),
+    };
+    Resolved {
+        lab,
+        remains,
+        found,
+    }
 }
 
 /// The error for a kind that no catalogue entry answers to.

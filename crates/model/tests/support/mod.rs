@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use vnflab_model::allocate::{Request, allocate};
 use vnflab_model::blueprint::{Accelerator, Blueprint, DriveContent};
 use vnflab_model::facts::{DiskFormat, Facts, FileFact, ImageDetails, ImageFact, ImageKey};
-use vnflab_model::format::{self, Input, InputFile};
+use vnflab_model::format::{Input, InputFile};
 use vnflab_model::kind::Catalogue;
 use vnflab_model::lab::{Lab, StartupConfig};
 use vnflab_model::observed::{
@@ -19,7 +19,7 @@ use vnflab_model::observed::{
 };
 use vnflab_model::plan::Plan;
 use vnflab_model::record::NodeRecord;
-use vnflab_model::resolve::resolve;
+use vnflab_model::resolve::{Resolved, read};
 use vnflab_model::span::Sources;
 
 pub(crate) fn host(scope: Scope) -> Host {
@@ -42,11 +42,8 @@ pub(crate) fn host(scope: Scope) -> Host {
 pub(crate) static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::embedded);
 
 pub(crate) fn lab_of(sources: &Sources, input: &Input) -> Lab {
-    let (spec, mut found) = format::read(sources, input, &CATALOGUE);
-    let (lab, more) = resolve(&spec.expect("the lab can be read"), &CATALOGUE);
-    found.extend(more);
-    assert!(!found.has_errors(), "{found:#?}");
-    lab.expect("a lab without errors")
+    let Resolved { lab, found, .. } = read(sources, input, &CATALOGUE);
+    lab.unwrap_or_else(|| panic!("{found:#?}"))
 }
 
 /// A lab in the native format.

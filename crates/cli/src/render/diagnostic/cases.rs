@@ -18,7 +18,7 @@ use vnflab_model::facts::{
 };
 use vnflab_model::format;
 use vnflab_model::kind::{Catalogue, check_file};
-use vnflab_model::resolve::read;
+use vnflab_model::resolve::{Resolved, read};
 use vnflab_model::span::Sources;
 
 fn folder(name: &str) -> PathBuf {
@@ -43,12 +43,12 @@ fn run(folder: &Path, case: &str) -> (Sources, Diagnostics) {
     let loaded = load(&folder.join(case));
     let mut found = loaded.diagnostics;
     let catalogue = Catalogue::embedded();
-    let lab = loaded.input.and_then(|input| {
-        let (lab, mistakes) = read(&loaded.sources, &input, &catalogue);
-        found.extend(mistakes);
-        lab
-    });
-    if let Some(lab) = lab {
+    let read = loaded
+        .input
+        .map(|input| read(&loaded.sources, &input, &catalogue));
+    let resolved = read.unwrap_or_default();
+    found.extend(resolved.found);
+    if let Some(lab) = resolved.lab.or(resolved.remains) {
         found.extend(check(&lab, &facts(case)));
     }
     found.sort();
@@ -129,6 +129,23 @@ fn facts(case: &str) -> Facts {
             facts
                 .labs
                 .insert("ring".to_owned(), "there/lab.yaml".to_owned());
+        }
+        "L0204-all-at-once" => {
+            let gone = ImageKey::Stored("gone".to_owned());
+            facts.images.insert(gone, ImageFact::Missing(Vec::new()));
+            facts.files.insert("gone.cfg".to_owned(), FileFact::Missing);
+            for (name, text) in [
+                ("malformed.j2", "{% if x %}\n"),
+                (
+                    "peer.j2",
+                    "description {{ node.interfaces[1].peer.node }}\n",
+                ),
+            ] {
+                let content = Some(text.as_bytes().to_vec());
+                let path = format!("/lab/{name}");
+                let fact = FileFact::Present { path, content };
+                facts.files.insert(name.to_owned(), fact);
+            }
         }
         "L0801-template" => {
             for (name, text) in [
@@ -248,7 +265,7 @@ fn what_a_file_says_cannot_paint_on_the_terminal() {
         }],
         ..format::Input::default()
     };
-    let (_, found) = read(&sources, &input, &Catalogue::embedded());
+    let Resolved { found, .. } = read(&sources, &input, &Catalogue::embedded());
     let shown = text(&sources, &found, Paint::plain());
     assert!(!shown.is_empty() && !shown.contains('\u{1b}'), "{shown:?}");
 }
