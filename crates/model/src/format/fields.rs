@@ -39,6 +39,8 @@ pub(super) struct Fields<'n> {
     table: &'static Table,
     schema: Schema,
     given: Vec<(&'static Key, &'n Entry)>,
+    /// Whether there are keys that the table does not have: those were reported.
+    pub(super) has_unknown: bool,
 }
 
 impl<'n> Fields<'n> {
@@ -61,11 +63,15 @@ impl<'n> Fields<'n> {
             }
         };
         let mut given = Vec::with_capacity(entries.len());
+        let mut has_unknown = false;
         for entry in entries {
             let name = &*entry.key.text;
             match table.keys.iter().find(|key| key.name == name) {
                 Some(key) => given.push((*key, entry)),
-                None => found.push(unknown_key(table, entry)),
+                None => {
+                    has_unknown = true;
+                    found.push(unknown_key(table, entry));
+                }
             }
         }
         let fields = Self {
@@ -73,6 +79,7 @@ impl<'n> Fields<'n> {
             table,
             schema,
             given,
+            has_unknown,
         };
         for key in table.required {
             if fields.entry(key).is_none() {

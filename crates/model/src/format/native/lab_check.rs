@@ -93,6 +93,8 @@ fn the_one(
         .collect();
     match given[..] {
         [one] => Some(one),
+        // What is not known was meant to be one of them, and is reported.
+        [] if fields.has_unknown => None,
         [] => {
             let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
             found.push(
