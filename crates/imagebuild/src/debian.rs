@@ -9,10 +9,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use crate::apt::{self, RELEASE};
-use crate::disk::{self, BootPartition};
-use crate::frr::{absolute, publish, remove_leftovers, take_turn, work_folder};
-use crate::tools::{DEBIAN_TOOLS, Run, missing_of};
+use crate::apt::RELEASE;
+use crate::disk::BootPartition;
+use crate::tools::{DEBIAN_TOOLS, Run};
+use crate::workshop::{Disk, Ingredients, Workshop};
 use crate::{BuildError, BuiltImage, ImageBuild, PackageVersion, Step, io_error};
 
 const PACKAGES: &str = include_str!("../debian/packages.txt");
@@ -45,7 +45,8 @@ const MASKED: &[&str] = &[
 
 /// Builds the `debian` image.
 ///
-/// Needs the tools of [`crate::DEBIAN_TOOLS`], root, and Debian's packages by the network.
+/// Needs `mmdebstrap` and the tools that the error lists, root, and Debian's packages by the
+/// network.
 ///
 /// # Errors
 /// See [`BuildError`]. After an error `request.output` is as it was before.
@@ -53,72 +54,49 @@ pub fn build_debian(
     request: &ImageBuild,
     progress: &dyn Fn(Step),
 ) -> Result<BuiltImage, BuildError> {
-    let missing = missing_of(DEBIAN_TOOLS);
-    if !missing.is_empty() {
-        return Err(BuildError::ToolsMissing { missing });
-    }
-    let cache_dir = absolute(&request.cache_dir)?;
-    let output = absolute(&request.output)?;
-    fs::create_dir_all(&cache_dir).map_err(io_error(&cache_dir))?;
-    let _turn = take_turn(&cache_dir, progress)?;
-    remove_leftovers(&cache_dir);
-    let work = work_folder(&cache_dir)?;
-
+    let workshop = Workshop::open(request, DEBIAN_TOOLS, progress)?;
     progress(Step::Unpack);
-    let root = work.path().join("root");
-    install(&root, work.path(), request.mirror.as_deref())?;
+    let root = workshop.folder().join("root");
+    install(&root, workshop.folder(), request.mirror.as_deref())?;
     let packages = packages(&root)?;
     progress(Step::Kernel);
     let (kernel, initrd, kernel_version) = take_kernel(&root)?;
     settle(&root)?;
 
-    progress(Step::Disk);
-    let boot_image = work.path().join("boot.fat");
-    let boot = BootPartition {
-        size_bytes: BOOT_BYTES,
-        files: &[
-            ("linux", &kernel),
-            ("initrd", &initrd),
-            ("syslinux.cfg", SYSLINUX_CONFIGURATION.as_bytes()),
-        ],
+    let disk = Disk {
+        size_bytes: DISK_BYTES,
+        limit_bytes: IMAGE_LIMIT_BYTES,
+        boot: BootPartition {
+            size_bytes: BOOT_BYTES,
+            files: &[
+                ("linux", &kernel),
+                ("initrd", &initrd),
+                ("syslinux.cfg", SYSLINUX_CONFIGURATION.as_bytes()),
+            ],
+        },
     };
-    disk::write_boot_partition(&boot_image, &boot, work.path())?;
-    let root_image = work.path().join("root.ext4");
-    let size = disk::root_size_bytes(DISK_BYTES, BOOT_BYTES);
-    fs::File::create(&root_image)
-        .and_then(|file| file.set_len(size))
-        .map_err(io_error(&root_image))?;
+    let ingredients = Ingredients {
+        kernel_version,
+        packages,
+    };
+    let write_root = |image: &Path, size_bytes| write_root(image, size_bytes, &root);
+    workshop.finish(&disk, write_root, ingredients)
+}
+
+/// Makes an ext4 file system of a folder.
+fn write_root(image: &Path, size_bytes: u64, folder: &Path) -> Result<(), BuildError> {
+    fs::File::create(image)
+        .and_then(|file| file.set_len(size_bytes))
+        .map_err(io_error(image))?;
     Run::new("mke2fs")
         .args(["-q", "-F", "-t", "ext4", "-b", "4096", "-m", "0"])
         .args(["-L", ROOT_LABEL, "-J", "size=16"])
         .args(["-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard"])
         .arg("-d")
-        .arg(&root)
-        .arg(&root_image)
+        .arg(folder)
+        .arg(image)
         .output()?;
-    let raw = work.path().join("disk.raw");
-    disk::assemble(&raw, DISK_BYTES, &boot_image, &root_image)?;
-
-    progress(Step::Compress);
-    let qcow2 = work.path().join("disk.qcow2");
-    disk::convert_to_qcow2(&raw, &qcow2)?;
-    let file_size_bytes = fs::metadata(&qcow2).map_err(io_error(&qcow2))?.len();
-    if file_size_bytes > IMAGE_LIMIT_BYTES {
-        return Err(BuildError::ImageTooLarge {
-            size_bytes: file_size_bytes,
-            limit_bytes: IMAGE_LIMIT_BYTES,
-        });
-    }
-    let sha256 = apt::file_sha256(&qcow2)?;
-    publish(&qcow2, &output)?;
-    Ok(BuiltImage {
-        path: request.output.clone(),
-        sha256,
-        file_size_bytes,
-        virtual_size_bytes: DISK_BYTES,
-        kernel_version,
-        packages,
-    })
+    Ok(())
 }
 
 /// The first words of a list's lines.

@@ -9,20 +9,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::apt::{self, Apt, PackageFile};
+use crate::apt::{Apt, PackageFile};
 use crate::contents::{self, PackageContents};
 use crate::deb::{self, PackedFile};
-use crate::disk::{self, BootPartition};
+use crate::disk::BootPartition;
 use crate::ext4::{self, Ext4Format};
 use crate::modules::KernelModules;
-use crate::tools::Run;
-use crate::tree::{Content, FileTree, Owner, canonical};
+use crate::tools::{FRR_TOOLS, Run};
+use crate::tree::{Content, FileTree, canonical};
+use crate::workshop::{Disk, Ingredients, Workshop};
 use crate::{
     BuildError, BuiltImage, ImageBuild, PackageVersion, Step, cpio, elf, guest, io_error, kernel,
-    missing_tools,
 };
 
 /// The package whose first dependency is the kernel: the full one, because the cloud kernel has
@@ -51,35 +50,27 @@ const ROOT_FORMAT: Ext4Format<'static> = Ext4Format {
 
 /// Builds the `frr` image.
 ///
-/// Needs the tools of [`crate::FRR_TOOLS`] and, unless all packages are in the cache, the network.
+/// Needs the tools of [`crate::missing_tools`] and, unless all packages are in the cache, the network.
 /// Runs as any user. Two builds with one cache folder take turns.
 ///
 /// # Errors
 /// See [`BuildError`]. After an error, and after a kill at any moment, `request.output` is as it
 /// was before.
 pub fn build_frr(request: &ImageBuild, progress: &dyn Fn(Step)) -> Result<BuiltImage, BuildError> {
-    let missing = missing_tools();
-    if !missing.is_empty() {
-        return Err(BuildError::ToolsMissing { missing });
-    }
-    // The tools run in folders of their own, so relative paths would go astray.
-    let cache_dir = absolute(&request.cache_dir)?;
-    let output = absolute(&request.output)?;
-    fs::create_dir_all(&cache_dir).map_err(io_error(&cache_dir))?;
-    let _turn = take_turn(&cache_dir, progress)?;
-    remove_leftovers(&cache_dir);
-
+    let workshop = Workshop::open(request, FRR_TOOLS, progress)?;
     let listed = contents::packages(guest::CONTENTS);
     let mut names: Vec<String> = listed.iter().map(|entry| entry.package.clone()).collect();
     names.push(CHECKER_PACKAGE.to_owned());
-    let mut fetched =
-        Apt::new(&cache_dir, request.mirror.as_deref()).fetch(&names, KERNEL_META, progress)?;
+    let mut fetched = Apt::new(workshop.cache_dir(), request.mirror.as_deref()).fetch(
+        &names,
+        KERNEL_META,
+        progress,
+    )?;
     let kernel = fetched
         .last()
         .cloned()
         .expect("the kernel package is fetched last");
 
-    let work = work_folder(&cache_dir)?;
     progress(Step::Unpack);
     let mut root = FileTree::merged();
     let checker = install_packages(&listed, &fetched, &mut root)?;
@@ -92,97 +83,38 @@ pub fn build_frr(request: &ImageBuild, progress: &dyn Fn(Step)) -> Result<BuiltI
     );
 
     progress(Step::Kernel);
-    let (boot_files, kernel_version) = install_kernel(&kernel, work.path(), &mut root)?;
+    let (boot_files, kernel_version) = install_kernel(&kernel, workshop.folder(), &mut root)?;
 
-    progress(Step::Disk);
-    let boot_image = work.path().join("boot.fat");
     let mut files: Vec<(&str, &[u8])> = boot_files
         .iter()
         .map(|(name, bytes)| (*name, bytes.as_slice()))
         .collect();
     files.push(("e2fsck", &checker));
     files.push(("syslinux.cfg", guest::SYSLINUX_CONFIGURATION.as_bytes()));
-    let boot = BootPartition {
-        size_bytes: BOOT_BYTES,
-        files: &files,
+    let disk = Disk {
+        size_bytes: DISK_BYTES,
+        limit_bytes: IMAGE_LIMIT_BYTES,
+        boot: BootPartition {
+            size_bytes: BOOT_BYTES,
+            files: &files,
+        },
     };
-    disk::write_boot_partition(&boot_image, &boot, work.path())?;
-    let root_image = work.path().join("root.ext4");
-    let format = Ext4Format {
-        size_bytes: disk::root_size_bytes(DISK_BYTES, BOOT_BYTES),
-        ..ROOT_FORMAT
-    };
-    ext4::write(&root_image, &format, &root, work.path())?;
-    let raw = work.path().join("disk.raw");
-    disk::assemble(&raw, DISK_BYTES, &boot_image, &root_image)?;
-
-    progress(Step::Compress);
-    let qcow2 = work.path().join("disk.qcow2");
-    disk::convert_to_qcow2(&raw, &qcow2)?;
-    let file_size_bytes = fs::metadata(&qcow2).map_err(io_error(&qcow2))?.len();
-    if file_size_bytes > IMAGE_LIMIT_BYTES {
-        return Err(BuildError::ImageTooLarge {
-            size_bytes: file_size_bytes,
-            limit_bytes: IMAGE_LIMIT_BYTES,
-        });
-    }
-    let sha256 = apt::file_sha256(&qcow2)?;
-    publish(&qcow2, &output)?;
-    Ok(BuiltImage {
-        path: request.output.clone(),
-        sha256,
-        file_size_bytes,
-        virtual_size_bytes: DISK_BYTES,
+    let packages = fetched.into_iter().map(|package| PackageVersion {
+        name: package.name,
+        version: package.version,
+    });
+    let ingredients = Ingredients {
         kernel_version,
-        packages: fetched
-            .into_iter()
-            .map(|package| PackageVersion {
-                name: package.name,
-                version: package.version,
-            })
-            .collect(),
-    })
-}
-
-/// Name prefix of work folders in the cache.
-const WORK_PREFIX: &str = "work-";
-
-/// A folder that is removed at the end, or by the next build.
-pub(crate) fn work_folder(cache_dir: &Path) -> Result<tempfile::TempDir, BuildError> {
-    tempfile::Builder::new()
-        .prefix(WORK_PREFIX)
-        .tempdir_in(cache_dir)
-        .map_err(io_error(cache_dir))
-}
-
-pub(crate) fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
-    std::path::absolute(path).map_err(io_error(path))
-}
-
-/// Waits until no other build uses the cache. The lock ends with the returned file.
-pub(crate) fn take_turn(cache_dir: &Path, progress: &dyn Fn(Step)) -> Result<fs::File, BuildError> {
-    let path = cache_dir.join("lock");
-    let file = fs::File::create(&path).map_err(io_error(&path))?;
-    if file.try_lock().is_err() {
-        progress(Step::WaitForOtherBuild);
-        file.lock().map_err(io_error(&path))?;
-    }
-    Ok(file)
-}
-
-/// Removes what killed builds left in the cache; we hold the lock, so nobody uses it.
-pub(crate) fn remove_leftovers(cache_dir: &Path) {
-    let Ok(entries) = fs::read_dir(cache_dir) else {
-        return;
+        packages: packages.collect(),
     };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with(WORK_PREFIX) || name.starts_with(apt::DOWNLOAD_PREFIX) {
-            // What cannot be removed now only takes space; the next build tries again.
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
+    let write_root = |image: &Path, size_bytes| {
+        let format = Ext4Format {
+            size_bytes,
+            ..ROOT_FORMAT
+        };
+        ext4::write(image, &format, &root, workshop.folder())
+    };
+    workshop.finish(&disk, write_root, ingredients)
 }
 
 /// Installs the listed files and the libraries they need; returns the file system checker.
@@ -360,34 +292,3 @@ fn install_kernel(
     let files = vec![("linux", kernel), ("initrd", initrd)];
     Ok((files, version.to_owned()))
 }
-
-/// Moves the finished image to its place in one step.
-pub(crate) fn publish(qcow2: &Path, output: &Path) -> Result<(), BuildError> {
-    let folder = output.parent().unwrap_or(Path::new("/"));
-    let mut file = tempfile::Builder::new()
-        .prefix(".vnflab-image-")
-        .suffix(".partial")
-        .tempfile_in(folder)
-        .map_err(io_error(folder))?;
-    let mut reader = fs::File::open(qcow2).map_err(io_error(qcow2))?;
-    std::io::copy(&mut reader, file.as_file_mut()).map_err(io_error(output))?;
-    file.as_file_mut().flush().map_err(io_error(output))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // A temporary file is private; an image must be readable by QEMU's own user.
-        let readable = fs::Permissions::from_mode(0o644);
-        file.as_file()
-            .set_permissions(readable)
-            .map_err(io_error(output))?;
-    }
-    file.as_file().sync_all().map_err(io_error(output))?;
-    file.persist(output)
-        .map_err(|error| io_error(output)(error.error))?;
-    fs::File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(io_error(folder))
-}
-
-/// Numbers of the users and groups that guest files belong to; `frr/guest/etc/passwd` has them.
-pub(crate) const FRR_OWNER: Owner = Owner { uid: 100, gid: 100 };

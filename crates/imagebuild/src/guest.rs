@@ -2,8 +2,7 @@
 //!
 //! Nothing is written here in Rust that could stand in a file: this is the table of places.
 
-use crate::frr::FRR_OWNER;
-use crate::tree::FileTree;
+use crate::tree::{FileTree, Owner};
 
 /// Packages and what is taken from them.
 pub(crate) const CONTENTS: &str = include_str!("../frr/contents.txt");
@@ -17,6 +16,9 @@ pub(crate) const SYSLINUX_CONFIGURATION: &str = include_str!("../frr/guest/sysli
 const APPLETS: &str = include_str!("../frr/applets.txt");
 
 const INIT: &str = include_str!("../frr/guest/init");
+
+/// Numbers of the user and group that FRR's files belong to; `frr/guest/etc/passwd` has them.
+const FRR_OWNER: Owner = Owner { uid: 100, gid: 100 };
 
 struct GuestFile {
     path: &'static str,

@@ -27,10 +27,11 @@ mod kernel;
 mod modules;
 mod tools;
 mod tree;
+mod workshop;
 
 pub use debian::build_debian;
 pub use frr::build_frr;
-pub use tools::{DEBIAN_TOOLS, FRR_TOOLS, Tool, missing_tools};
+pub use tools::{Tool, missing_tools};
 
 /// Time stamp of everything in an image: 1 January 2024, 00:00 UTC. Any constant does; a guest
 /// whose clock is behind its files' times would be odd, so it lies in the past.
@@ -224,11 +225,11 @@ mod tests {
 
     #[test]
     fn missing_programs_are_named_together_with_each_package_once() {
-        let missing = FRR_TOOLS
-            .iter()
-            .filter(|tool| tool.package == "mtools")
-            .cloned()
-            .collect();
+        let tool = |program| Tool {
+            program,
+            package: "mtools",
+        };
+        let missing = vec![tool("mformat"), tool("mcopy")];
         assert_eq!(
             BuildError::ToolsMissing { missing }.to_string(),
             "programs are missing on this host: `mformat`, `mcopy`; \

@@ -19,65 +19,39 @@ pub struct Tool {
     pub package: &'static str,
 }
 
-/// Everything that a build of the `frr` image runs or reads on the host.
-pub const FRR_TOOLS: &[Tool] = &[
-    Tool {
-        program: "apt-get",
-        package: "apt",
-    },
-    Tool {
-        program: "apt-cache",
-        package: "apt",
-    },
-    Tool {
-        program: "dpkg-deb",
-        package: "dpkg",
-    },
-    Tool {
-        program: "depmod",
-        package: "kmod",
-    },
-    Tool {
-        program: "mke2fs",
-        package: "e2fsprogs",
-    },
-    Tool {
-        program: "debugfs",
-        package: "e2fsprogs",
-    },
-    Tool {
-        program: "e2fsck",
-        package: "e2fsprogs",
-    },
-    Tool {
-        program: "mformat",
-        package: "mtools",
-    },
-    Tool {
-        program: "mcopy",
-        package: "mtools",
-    },
-    Tool {
-        program: "syslinux",
-        package: "syslinux",
-    },
-    Tool {
-        program: SYSLINUX_MBR,
-        package: "syslinux-common",
-    },
-    Tool {
-        program: "lz4",
-        package: "lz4",
-    },
-    Tool {
-        program: "xz",
-        package: "xz-utils",
-    },
-    Tool {
-        program: "qemu-img",
-        package: "qemu-utils",
-    },
+/// What every build needs to make a disk of files.
+const DISK_TOOLS: &[Tool] = &[
+    Tool::new("mke2fs", "e2fsprogs"),
+    Tool::new("mformat", "mtools"),
+    Tool::new("mcopy", "mtools"),
+    Tool::new("syslinux", "syslinux"),
+    Tool::new(SYSLINUX_MBR, "syslinux-common"),
+    Tool::new("qemu-img", "qemu-utils"),
 ];
+
+/// What a build of the `frr` image runs besides.
+pub(crate) const FRR_TOOLS: &[Tool] = &[
+    Tool::new("apt-get", "apt"),
+    Tool::new("apt-cache", "apt"),
+    Tool::new("dpkg-deb", "dpkg"),
+    Tool::new("depmod", "kmod"),
+    Tool::new("debugfs", "e2fsprogs"),
+    Tool::new("e2fsck", "e2fsprogs"),
+    Tool::new("lz4", "lz4"),
+    Tool::new("xz", "xz-utils"),
+];
+
+/// What a build of the `debian` image runs besides.
+pub(crate) const DEBIAN_TOOLS: &[Tool] = &[
+    Tool::new("mmdebstrap", "mmdebstrap"),
+    Tool::new("dpkg-query", "dpkg"),
+];
+
+impl Tool {
+    const fn new(program: &'static str, package: &'static str) -> Tool {
+        Tool { program, package }
+    }
+}
 
 /// The boot code of the disk's first sector, as `syslinux-common` installs it.
 pub(crate) const SYSLINUX_MBR: &str = "/usr/lib/syslinux/mbr/mbr.bin";
@@ -85,51 +59,15 @@ pub(crate) const SYSLINUX_MBR: &str = "/usr/lib/syslinux/mbr/mbr.bin";
 /// Folders searched besides `PATH`: an ordinary user's `PATH` on Debian lacks the `sbin` ones.
 const EXTRA_FOLDERS: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
 
-/// The programs that a build of the `debian` image runs.
-pub const DEBIAN_TOOLS: &[Tool] = &[
-    Tool {
-        program: "mmdebstrap",
-        package: "mmdebstrap",
-    },
-    Tool {
-        program: "dpkg-query",
-        package: "dpkg",
-    },
-    Tool {
-        program: "mke2fs",
-        package: "e2fsprogs",
-    },
-    Tool {
-        program: "mformat",
-        package: "mtools",
-    },
-    Tool {
-        program: "mcopy",
-        package: "mtools",
-    },
-    Tool {
-        program: "syslinux",
-        package: "syslinux",
-    },
-    Tool {
-        program: SYSLINUX_MBR,
-        package: "syslinux-common",
-    },
-    Tool {
-        program: "qemu-img",
-        package: "qemu-utils",
-    },
-];
-
-/// The tools of [`FRR_TOOLS`] that this host does not have.
+/// The tools for a build of the `frr` image that this host does not have.
 pub fn missing_tools() -> Vec<Tool> {
     missing_of(FRR_TOOLS)
 }
 
-/// Those of some tools that this host does not have.
+/// Those of [`DISK_TOOLS`] and of some more that this host does not have.
 pub(crate) fn missing_of(tools: &[Tool]) -> Vec<Tool> {
-    tools
-        .iter()
+    let needed = DISK_TOOLS.iter().chain(tools);
+    needed
         .filter(|tool| locate(tool.program).is_none())
         .cloned()
         .collect()
