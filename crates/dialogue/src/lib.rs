@@ -36,12 +36,15 @@
 //! holds a bounded part of what came; secrets are marked wherever they are sent.
 
 mod dialogue;
+mod ending;
+mod flood;
 mod pattern;
 mod screen;
 mod script;
 mod typist;
 
-pub use dialogue::{Dialogue, Ending, Failure, Next, Refused, Sent};
+pub use dialogue::{Dialogue, Next, Sent};
+pub use ending::{Ending, Failure, Refused};
 pub use pattern::{Pattern, PatternError};
 pub use screen::Screen;
 pub use script::{Answer, Reply, Script, Sending, Step, Timing};
