@@ -171,7 +171,7 @@ impl Dialogue {
         self.begin(now);
         let deadline = self.began.unwrap_or(now) + self.script.timing.limit;
         if now >= deadline && !matches!(self.phase, Phase::Ended(_)) {
-            let failure = self.time_over();
+            let failure = self.time_over(now);
             self.fail(failure);
         }
         // Each turn sends, waits, ends, or goes on by a phase; a step without anything to send
@@ -232,9 +232,9 @@ impl Dialogue {
         Some(Next::End(ending))
     }
 
-    fn time_over(&self) -> Failure {
+    fn time_over(&self, now: Duration) -> Failure {
         let last_lines = self.screen.last_lines(LAST_LINES);
-        if let Some(bytes) = self.heard.flood() {
+        if let Some(bytes) = self.heard.flood(now) {
             return Failure::Flooded { bytes, last_lines };
         }
         if let Some(said) = &self.refusal {
