@@ -128,10 +128,7 @@ fn load_file(
     let source = decode(&mut loaded.sources, shown, &bytes)?;
     loaded.input = Some(Input {
         path: shown.to_owned(),
-        folder_name: file_name(&loaded.folder),
-        files: vec![InputFile { source, path: name }],
-        unread: 0,
-        listing: BTreeSet::new(),
+        ..Input::of_file(source, &name, &file_name(&loaded.folder))
     });
     Ok(())
 }

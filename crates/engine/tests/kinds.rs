@@ -26,7 +26,7 @@ use vnflab_model::allocate::{Request, allocate};
 use vnflab_model::blueprint::{Accelerator, Blueprint, DriveContent, NodeBlueprint};
 use vnflab_model::domain_xml::domain_xml;
 use vnflab_model::facts::{DiskFormat, Facts, ImageDetails, ImageFact, ImageKey};
-use vnflab_model::format::{Input, InputFile};
+use vnflab_model::format::Input;
 use vnflab_model::kind::{Catalogue, Firmware, Kind};
 use vnflab_model::observed::{Host, Locality, Observed, Scope};
 use vnflab_model::resolve::{Resolved, read};
@@ -97,16 +97,7 @@ fn blueprint(
     );
     let mut sources = Sources::default();
     let source = sources.add("lab.yaml", text);
-    let input = Input {
-        path: "lab.yaml".to_owned(),
-        folder_name: "test".to_owned(),
-        files: vec![InputFile {
-            source,
-            path: "lab.yaml".to_owned(),
-        }],
-        listing: BTreeSet::new(),
-        unread: 0,
-    };
+    let input = Input::of_file(source, "lab.yaml", "test");
     let Resolved { lab, found, .. } = read(&sources, &input, catalogue);
     let lab = lab.unwrap_or_else(|| panic!("{name}: {found:#?}"));
     let mut facts = Facts::default();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use vnflab_model::check::check;
 use vnflab_model::diagnostic::Diagnostics;
 use vnflab_model::facts::Facts;
-use vnflab_model::format::{Input, InputFile, native, origin};
+use vnflab_model::format::{Input, native, origin};
 use vnflab_model::kind::Catalogue;
 use vnflab_model::resolve::{Resolved, read};
 use vnflab_model::span::Sources;
@@ -78,13 +78,7 @@ fn labs_are_read_without_a_word(page: &str) {
     for block in blocks {
         let mut sources = Sources::default();
         let source = sources.add("lab.yaml", block);
-        let input = Input {
-            files: vec![InputFile {
-                source,
-                path: "lab.yaml".to_owned(),
-            }],
-            ..Input::default()
-        };
+        let input = Input::of_file(source, "lab.yaml", "lab");
         let Resolved { lab, found, .. } = read(&sources, &input, &Catalogue::embedded());
         assert_eq!(found, Diagnostics::default(), "{block}");
         let lab = lab.expect("there were no mistakes");

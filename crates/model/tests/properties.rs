@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use vnflab_model::check::check;
 use vnflab_model::facts::Facts;
-use vnflab_model::format::{Input, InputFile};
+use vnflab_model::format::Input;
 use vnflab_model::kind::Catalogue;
 use vnflab_model::resolve::{Resolved, read};
 use vnflab_model::span::Sources;
@@ -46,15 +46,7 @@ fn exercise(bytes: &[u8]) {
         let Ok(source) = decode(&mut sources, path, bytes) else {
             continue;
         };
-        let input = Input {
-            path: path.to_owned(),
-            folder_name: "lab".to_owned(),
-            files: vec![InputFile {
-                source,
-                path: path.to_owned(),
-            }],
-            ..Input::default()
-        };
+        let input = Input::of_file(source, path, "lab");
         let Resolved {
             lab,
             remains,

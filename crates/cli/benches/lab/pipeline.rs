@@ -14,7 +14,7 @@ use vnflab_model::allocate::{Request, allocate};
 use vnflab_model::blueprint::Accelerator;
 use vnflab_model::check::check;
 use vnflab_model::facts::{DiskFormat, Facts, ImageDetails, ImageFact, ImageKey};
-use vnflab_model::format::{Input, InputFile};
+use vnflab_model::format::Input;
 use vnflab_model::kind::Catalogue;
 use vnflab_model::observed::{Host, Locality, Observed, Scope};
 use vnflab_model::plan::plan_up;
@@ -118,13 +118,8 @@ fn once(text: &str, catalogue: &Catalogue) -> Result<Round, Error> {
     let cpu_before = time_on_cpu();
     let (check_time, lab) = timed(|| {
         let mut sources = Sources::default();
-        let input = Input {
-            files: vec![InputFile {
-                source: sources.add("lab.yaml", text),
-                path: "lab.yaml".to_owned(),
-            }],
-            ..Input::default()
-        };
+        let source = sources.add("lab.yaml", text);
+        let input = Input::of_file(source, "lab.yaml", "lab");
         let Resolved { lab, mut found, .. } = read(&sources, &input, catalogue);
         let lab = lab.ok_or("the lab cannot be read")?;
         found.extend(check(&lab, &facts));

@@ -2,7 +2,7 @@
 
 use super::*;
 use std::collections::{BTreeMap, BTreeSet};
-use vnflab_model::format::{Input, InputFile};
+use vnflab_model::format::Input;
 use vnflab_model::kind::Catalogue;
 use vnflab_model::resolve::{Resolved, read};
 use vnflab_model::span::Sources;
@@ -148,13 +148,7 @@ fn checks(text: &str) -> Vec<LabCheck> {
     );
     let mut sources = Sources::default();
     let source = sources.add("lab.yaml", &text);
-    let input = Input {
-        files: vec![InputFile {
-            source,
-            path: "lab.yaml".to_owned(),
-        }],
-        ..Input::default()
-    };
+    let input = Input::of_file(source, "lab.yaml", "lab");
     let catalogue = Catalogue::embedded();
     let Resolved { lab, found, .. } = read(&sources, &input, &catalogue);
     assert!(found.is_empty(), "{found:?}");

@@ -36,6 +36,23 @@ pub struct Input {
     pub listing: BTreeSet<String>,
 }
 
+impl Input {
+    /// A lab that is one text.
+    ///
+    /// `path` is relative to the lab's folder, and what messages name.
+    pub fn of_file(source: SourceId, path: &str, folder_name: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            folder_name: folder_name.to_owned(),
+            files: vec![InputFile {
+                source,
+                path: path.to_owned(),
+            }],
+            ..Self::default()
+        }
+    }
+}
+
 /// One file of a lab.
 #[derive(Debug, Clone)]
 pub struct InputFile {

@@ -11,7 +11,7 @@ use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::domain_xml::domain_xml;
 use crate::facts::{DiskFormat, Facts, ImageDetails, ImageFact, ImageKey};
-use crate::format::{Input, InputFile};
+use crate::format::Input;
 use crate::observed::{Host, Locality, Observed, Scope};
 use crate::resolve::{Resolved, read};
 use crate::span::{SourceId, Sources, Span};
@@ -208,16 +208,7 @@ fn machine(kind: &Kind, catalogue: &Catalogue) -> Result<String, Vec<String>> {
         );
         let mut sources = Sources::default();
         let source = sources.add("lab.yaml", text);
-        let input = Input {
-            path: "lab.yaml".to_owned(),
-            folder_name: "kind".to_owned(),
-            files: vec![InputFile {
-                source,
-                path: "lab.yaml".to_owned(),
-            }],
-            listing: BTreeSet::new(),
-            unread: 0,
-        };
+        let input = Input::of_file(source, "lab.yaml", "kind");
         let Resolved { lab, found, .. } = read(&sources, &input, catalogue);
         let Some(lab) = lab else {
             let messages = found.iter().map(|mistake| mistake.message.clone());

@@ -50,16 +50,7 @@ pub(crate) fn lab_of(sources: &Sources, input: &Input) -> Lab {
 pub(crate) fn native(text: &str) -> Lab {
     let mut sources = Sources::default();
     let source = sources.add("lab.yaml", text);
-    let input = Input {
-        path: "lab.yaml".to_owned(),
-        folder_name: "test".to_owned(),
-        files: vec![InputFile {
-            source,
-            path: "lab.yaml".to_owned(),
-        }],
-        listing: BTreeSet::new(),
-        unread: 0,
-    };
+    let input = Input::of_file(source, "lab.yaml", "test");
     lab_of(&sources, &input)
 }
 

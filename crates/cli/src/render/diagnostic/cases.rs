@@ -258,13 +258,7 @@ fn what_a_file_says_cannot_paint_on_the_terminal() {
         "x\u{1b}[31m.yaml",
         "nodes:\n  r1: {kind: \"e\u{1b}[31mso\"}\n",
     );
-    let input = format::Input {
-        files: vec![format::InputFile {
-            source,
-            path: "x.yaml".to_owned(),
-        }],
-        ..format::Input::default()
-    };
+    let input = format::Input::of_file(source, "x.yaml", "lab");
     let Resolved { found, .. } = read(&sources, &input, &Catalogue::embedded());
     let shown = text(&sources, &found, Paint::plain());
     assert!(!shown.is_empty() && !shown.contains('\u{1b}'), "{shown:?}");
@@ -278,13 +272,7 @@ fn mistakes_in_large_files_are_shown_in_little_time() {
     }
     let mut sources = Sources::default();
     let source = sources.add("large.yaml", text_of_file);
-    let input = format::Input {
-        files: vec![format::InputFile {
-            source,
-            path: "large.yaml".to_owned(),
-        }],
-        ..format::Input::default()
-    };
+    let input = format::Input::of_file(source, "large.yaml", "lab");
     let (_, found) = format::read(&sources, &input, &Catalogue::embedded());
     let shown = text(&sources, &found, Paint::plain());
     assert!(shown.contains("... and 19800 more") && shown.contains("20000 errors, 0 warnings"));

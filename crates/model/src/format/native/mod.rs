@@ -579,13 +579,7 @@ mod tests {
     fn mistakes(text: &str) -> Diagnostics {
         let mut sources = Sources::default();
         let source = sources.add("lab.yaml", text);
-        let input = Input {
-            files: vec![InputFile {
-                source,
-                path: "lab.yaml".to_owned(),
-            }],
-            ..Input::default()
-        };
+        let input = Input::of_file(source, "lab.yaml", "lab");
         read(&sources, &input, &Catalogue::embedded()).1
     }
 
