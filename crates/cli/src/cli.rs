@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod capture;
 mod impairment;
+pub(crate) mod power;
 pub(crate) mod wire;
 
 use crate::complete;
@@ -82,11 +83,19 @@ pub(crate) enum Command {
     #[command(alias = "destroy")]
     Down(DownArgs),
     /// Start nodes that exist
-    Start(StartArgs),
+    Start(power::StartArgs),
     /// Shut nodes down
-    Stop(StopArgs),
+    Stop(power::StopArgs),
     /// Shut nodes down and start them again
-    Restart(RestartArgs),
+    Restart(power::RestartArgs),
+    /// Hold nodes as they are: their CPUs stand still, and their memory stays
+    #[command(alias = "pause")]
+    Suspend(power::HoldArgs),
+    /// Let nodes that are held go on
+    #[command(alias = "unpause")]
+    Resume(power::HoldArgs),
+    /// Limit what nodes that run take of the host's CPUs, until they are off
+    CpuLimit(power::CpuLimitArgs),
     /// List nodes and their state
     #[command(alias = "inspect")]
     Ps(PsArgs),
@@ -236,38 +245,6 @@ pub(crate) struct DownArgs {
     /// Most steps at one time
     #[arg(long, value_name = "N")]
     pub(crate) parallel: Option<NonZeroUsize>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct StartArgs {
-    /// Nodes
-    #[arg(required = true, value_name = "NODE", add = ArgValueCompleter::new(complete::nodes))]
-    pub(crate) nodes: Vec<String>,
-    /// Most nodes that boot at one time [default: what the host bears]
-    #[arg(long, value_name = "N")]
-    pub(crate) batch: Option<NonZeroU32>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RestartArgs {
-    #[command(flatten)]
-    pub(crate) stop: StopArgs,
-    /// Most nodes that boot at one time [default: what the host bears]
-    #[arg(long, value_name = "N")]
-    pub(crate) batch: Option<NonZeroU32>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct StopArgs {
-    /// Nodes
-    #[arg(required = true, value_name = "NODE", add = ArgValueCompleter::new(complete::nodes))]
-    pub(crate) nodes: Vec<String>,
-    /// Take the power away instead of asking the guest
-    #[arg(long)]
-    pub(crate) hard: bool,
-    /// How long a guest may take before it loses its power, such as `30s` or `5m` [default: 60s]
-    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "hard")]
-    pub(crate) timeout: Option<Duration>,
 }
 
 #[derive(Debug, Args)]

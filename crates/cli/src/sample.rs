@@ -23,6 +23,7 @@ pub(crate) fn observed(nodes: &[(&str, &str)]) -> Observed {
             },
             state: DomainState::Running,
             process: None,
+            cpu_limit_percent: None,
             uptime: None,
             carriers: BTreeMap::new(),
         });
@@ -65,6 +66,7 @@ fn blueprint(lab: &str, node: &str, index: usize) -> NodeBlueprint {
         drives: Vec::new(),
         nics: Vec::new(),
         carrier: CarrierPolicy::Follow,
+        cpu_limit_percent: None,
         console: Console {
             listen: address(index, 5000),
             log_path: format!("/var/log/{lab}.{node}.log"),

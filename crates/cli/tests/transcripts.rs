@@ -75,6 +75,9 @@ const VERBS: &[&str] = &[
     "start",
     "stop",
     "restart",
+    "suspend",
+    "resume",
+    "cpu-limit",
     "ps",
     "links",
     "console",
@@ -280,6 +283,9 @@ fn mistakes_on_the_command_line_are_told() {
         &["ps", "--all", "--lab", "x"],
         &["console", "r1", "--for", "5h"],
         &["up", "--parallel", "0"],
+        &["suspend"],
+        &["suspend", "r1", "--all"],
+        &["cpu-limit", "101", "r1"],
     ];
     let transcripts: Vec<String> = cases.iter().map(|case| world.transcript(case)).collect();
     insta::assert_snapshot!("usage", transcripts.join("\n"));
@@ -469,5 +475,5 @@ fn completions_call_the_program_back() {
     assert_eq!(complete(&["kinds", "vy"]), ["vyos"]);
     assert_eq!(complete(&["up", "--stand-in", ""]), ["frr"]);
     assert_eq!(complete(&["explain", "D0"]).len(), 9);
-    assert_eq!(complete(&["res"]), ["restart"]);
+    assert_eq!(complete(&["rest"]), ["restart"]);
 }

@@ -189,6 +189,31 @@ fn parse_memory(meminfo: &str, key: &str) -> Option<u64> {
     Some(kib / 1024)
 }
 
+/// Whether the kernel shares its CPUs out by control groups: those of version 1 where a hierarchy
+/// with `cpu` is mounted, those of version 2 where the root has that controller.
+pub fn has_cpu_controller() -> bool {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let controllers = |folder: &str| {
+        let file = std::path::Path::new(folder).join("cgroup.controllers");
+        std::fs::read_to_string(file).unwrap_or_default()
+    };
+    cpu_controller_in(&mounts, &controllers)
+}
+
+fn cpu_controller_in(mounts: &str, controllers: &dyn Fn(&str) -> String) -> bool {
+    mounts.lines().any(|line| {
+        let fields: Vec<&str> = line.split(' ').collect();
+        match fields[..] {
+            [_, _, "cgroup", options, ..] => options.split(',').any(|option| option == "cpu"),
+            [_, folder, "cgroup2", ..] => {
+                let controllers = controllers(folder);
+                controllers.split_whitespace().any(|name| name == "cpu")
+            }
+            _ => false,
+        }
+    })
+}
+
 /// What `/proc` tells of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProcessFacts {
@@ -235,6 +260,22 @@ mod tests {
     use std::io::{Error, ErrorKind};
 
     const FLAGS: &str = "processor\t: 0\nvmx flags\t: vnmi\nflags\t\t: fpu vme svm_lock";
+
+    #[test]
+    fn a_cpu_controller_is_found_in_both_versions_of_control_groups() {
+        let none = |_: &str| String::new();
+        let first = "tmpfs /sys/fs/cgroup tmpfs rw 0 0\ncgroup /sys/fs/cgroup/cpu cgroup rw,cpu,cpuacct 0 0\n";
+        assert!(cpu_controller_in(first, &none));
+        assert!(!cpu_controller_in(&first.replace("rw,cpu,", "rw,"), &none));
+        let second = "cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid 0 0\n";
+        assert!(!cpu_controller_in(second, &none));
+        let asked = |folder: &str| {
+            assert_eq!(folder, "/sys/fs/cgroup");
+            "cpuset cpu io\n".to_owned()
+        };
+        assert!(cpu_controller_in(second, &asked));
+        assert!(!cpu_controller_in("", &asked));
+    }
 
     #[test]
     fn kvm_needs_the_cpu_flag_and_the_device() {

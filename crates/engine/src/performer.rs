@@ -245,11 +245,13 @@ impl Perform for Performer<'_> {
             Action::DeleteVolume { volume } => driver.delete_volume(volume)?,
             Action::DefineDomain { node, .. } => self.define_domain(node)?,
             Action::StartDomain { domain } => driver.start_domain(domain)?,
+            Action::SuspendDomain { domain } => driver.suspend_domain(domain)?,
             Action::ResumeDomain { domain } => driver.resume_domain(domain)?,
             Action::AwaitReady { node } => self.await_ready(node)?,
             Action::ShutdownDomain { domain } => self.shut_down(domain)?,
             Action::DestroyDomain { domain } => driver.destroy_domain(domain)?,
             Action::UndefineDomain { domain } => driver.undefine_domain(domain)?,
+            Action::SetCpuLimit { domain, percent } => driver.set_cpu_limit(domain, *percent)?,
             Action::SetCarrier {
                 domain,
                 mac,

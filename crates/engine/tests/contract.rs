@@ -41,6 +41,8 @@ enum Lack {
     Networks,
     /// Its interfaces cannot be changed.
     Carriers,
+    /// Nothing limits what its guests take of CPUs.
+    CpuLimits,
 }
 
 /// A driver, and a lab for it.
@@ -92,6 +94,7 @@ impl Subject<'_> {
         self.it_is_observed_as_it_was_made(&blueprint);
         self.leases_change(&blueprint);
         self.carriers_and_records_change(&blueprint);
+        self.a_running_domain_is_held_and_limited(&blueprint);
         self.a_running_domain_is_not_undefined(&blueprint);
         self.it_goes_down_twice(&blueprint);
         assert_eq!(self.others.state(), before);
@@ -116,6 +119,8 @@ impl Subject<'_> {
             "define without record",
         );
         foreign(driver.start_domain(domain), "start");
+        foreign(driver.set_cpu_limit(domain, None), "limit");
+        foreign(driver.suspend_domain(domain), "suspend");
         foreign(driver.resume_domain(domain), "resume");
         let patience = Duration::from_secs(1);
         foreign(
@@ -161,6 +166,8 @@ impl Subject<'_> {
         let name = blueprint.nodes[0].domain();
         let missing = |result| assert!(matches!(result, Err(DriverError::Missing { .. })));
         missing(driver.start_domain(&name));
+        missing(driver.set_cpu_limit(&name, Some(50)));
+        missing(driver.suspend_domain(&name));
         missing(driver.resume_domain(&name));
         driver.destroy_domain(&name).unwrap();
         driver.undefine_domain(&name).unwrap();
@@ -330,6 +337,39 @@ impl Subject<'_> {
             let stranger = driver.set_carrier(&node.domain(), "52:54:00:ff:ff:ff", Carrier::Up);
             assert!(stranger.is_err());
         }
+    }
+
+    fn a_running_domain_is_held_and_limited(&self, blueprint: &Blueprint) {
+        let driver = self.driver;
+        let node = &blueprint.nodes[0];
+        let name = node.domain();
+        let state = || {
+            let observed = driver.observe().unwrap();
+            let domain = observed.domain(&blueprint.lab, &node.node).unwrap();
+            (domain.state, domain.cpu_limit_percent)
+        };
+        for _ in 0..2 {
+            driver.suspend_domain(&name).unwrap();
+            assert_eq!(state().0, DomainState::Paused);
+        }
+        for _ in 0..2 {
+            driver.resume_domain(&name).unwrap();
+            assert_eq!(state().0, DomainState::Running);
+        }
+        if !self.has(Lack::CpuLimits) {
+            assert!(driver.set_cpu_limit(&name, Some(30)).is_err());
+            return;
+        }
+        for percent in [Some(30), Some(30), Some(100), None, None, Some(1)] {
+            driver.set_cpu_limit(&name, percent).unwrap();
+            assert_eq!(state(), (DomainState::Running, percent));
+        }
+        // It goes with the power.
+        driver.destroy_domain(&name).unwrap();
+        driver.set_cpu_limit(&name, Some(30)).unwrap();
+        assert_eq!(state(), (DomainState::Off, None));
+        driver.start_domain(&name).unwrap();
+        assert_eq!(state(), (DomainState::Running, None));
     }
 
     fn a_running_domain_is_not_undefined(&self, blueprint: &Blueprint) {
@@ -592,7 +632,7 @@ mod libvirt {
         run(
             "test:///default",
             lab,
-            &[Lack::Volumes, Lack::Carriers],
+            &[Lack::Volumes, Lack::Carriers, Lack::CpuLimits],
             "test",
         );
     }
@@ -675,6 +715,6 @@ mod libvirt {
         }
         let folder = open_folder();
         let lab = lab_on_an_empty_image(URI, folder.path(), 205);
-        run(URI, lab, &[Lack::Networks], "qemu");
+        run(URI, lab, &[Lack::Networks, Lack::CpuLimits], "qemu");
     }
 }

@@ -141,6 +141,7 @@ fn described_host() -> Host {
         volume_folder: "/volumes".to_owned(),
         console_folder: "/consoles".to_owned(),
         bridges: BTreeSet::new(),
+        no_cpu_limits: None,
         subnets: Vec::new(),
     }
 }

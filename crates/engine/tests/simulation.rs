@@ -24,7 +24,8 @@ use vnflab_model::blueprint::{
 };
 use vnflab_model::observed::{DomainState, Observed};
 use vnflab_model::plan::{
-    Disks, Plan, Stop, plan_down, plan_restart, plan_start, plan_stop, plan_up,
+    Disks, Plan, PlanError, Stop, plan_down, plan_restart, plan_resume, plan_start, plan_stop,
+    plan_suspend, plan_up,
 };
 
 const MOMENTS: [Moment; 3] = [Moment::Before, Moment::Midway, Moment::After];
@@ -363,6 +364,34 @@ fn power_follows_the_plan() {
     let plan = plan_start("sim", &observe(&driver), &node, StartLimit::NONE).unwrap();
     assert_complete(&run(&driver, &plan, &blueprint, 4), "resume");
     assert_eq!(state(), DomainState::Running);
+    let plan = plan_suspend("sim", &observe(&driver), &node).unwrap();
+    assert_complete(&run(&driver, &plan, &blueprint, 4), "suspend");
+    assert_eq!(state(), DomainState::Paused);
+    assert!(
+        plan_suspend("sim", &observe(&driver), &node)
+            .unwrap()
+            .is_empty()
+    );
+    // `up` lets a node that is held go on, as `resume` does.
+    assert_complete(&up(&driver, &blueprint, 4), "up of a held node");
+    assert_eq!(state(), DomainState::Running);
+    driver.set_state("sim.r1", DomainState::Paused);
+    let plan = plan_resume("sim", &observe(&driver), &node).unwrap();
+    assert_complete(&run(&driver, &plan, &blueprint, 4), "resume");
+    assert_eq!(state(), DomainState::Running);
+    assert!(
+        plan_resume("sim", &observe(&driver), &node)
+            .unwrap()
+            .is_empty()
+    );
+    driver.set_state("sim.r1", DomainState::Off);
+    let off = vec![PlanError::NotRunning("r1".to_owned())];
+    assert_eq!(
+        plan_suspend("sim", &observe(&driver), &node),
+        Err(off.clone())
+    );
+    assert_eq!(plan_resume("sim", &observe(&driver), &node), Err(off));
+    assert_complete(&up(&driver, &blueprint, 4), "up");
     let observed = observe(&driver);
     let plan = plan_restart("sim", &observed, &node, Stop::Shutdown, StartLimit::NONE).unwrap();
     assert_complete(&run(&driver, &plan, &blueprint, 4), "restart");

@@ -232,6 +232,10 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
                     listen: listeners[position].console,
                     log_path: console_log(&request, node),
                 },
+                // What the host cannot do is no wish of the blueprint: the checks have told.
+                cpu_limit_percent: node
+                    .cpu_limit_percent
+                    .filter(|_| request.host.no_cpu_limits.is_none()),
                 ready: ReadyBlueprint {
                     patterns: node.guest.ready.patterns.clone(),
                     timeout_seconds: node.guest.ready.timeout.as_secs(),

@@ -94,6 +94,10 @@ pub struct NodeBlueprint {
     pub carrier: CarrierPolicy,
     /// The serial console.
     pub console: Console,
+    /// Percent of a CPU of the host that each virtual CPU may take once it is ready, from 1 to 100;
+    /// `None` for no limit.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cpu_limit_percent: Option<u32>,
     /// How one sees that it is up.
     pub ready: ReadyBlueprint,
     /// How one gets in from the host; `None` without management.

@@ -121,6 +121,8 @@ codes! {
         "Anyone who reaches this host reaches the console, without a password.";
     IGNORED = "L0309", "a setting has no effect here",
         "It is understood, but this connection or kind cannot honour it.";
+    CPU_LIMIT = "L0310", "a limit of CPUs cannot be kept here",
+        "libvirt limits CPUs by the kernel's control groups, for the system's connection alone. The nodes run without a limit; `vnflab doctor` says what is missing.";
     KIND_VALUE = "L0601", "a value of a kind makes no sense",
         "The file of a kind has the right form, but no machine, or no names, can be made of what it says.";
     KIND_PARENT = "L0602", "the parent of a kind is not known",

@@ -24,6 +24,8 @@ pub struct Facts {
     pub accelerator: Option<Accelerator>,
     /// CPUs of the host.
     pub cpus: Option<u32>,
+    /// Why guests cannot be limited in what they take of the host's CPUs; `None` where they can.
+    pub no_cpu_limits: Option<String>,
     /// Labs that exist on the connection: name, and the file that they came from.
     pub labs: BTreeMap<String, String>,
     /// The path of the lab that is being checked, in the same form as in `labs`.

@@ -137,6 +137,11 @@ pub struct Node {
     pub cpus: u32,
     /// Where the CPUs are given, if they are.
     pub cpus_span: Option<Span>,
+    /// Percent of a CPU of the host that each virtual CPU may take once the node is ready, from 1
+    /// to 100.
+    pub cpu_limit_percent: Option<u32>,
+    /// Where the limit is given, if it is not the kind's.
+    pub cpu_limit_span: Option<Span>,
     /// Memory in MiB.
     pub memory_mib: u64,
     /// Host name in the guest.

@@ -78,6 +78,8 @@ pub struct ObservedDomain {
     pub process: Option<u32>,
     /// The carriers that its interfaces have now, by MAC address.
     pub carriers: BTreeMap<String, Carrier>,
+    /// Percent of a CPU of the host that each virtual CPU may take now; `None` for no limit.
+    pub cpu_limit_percent: Option<u32>,
     /// Time since its start, where it runs and that was looked at.
     pub uptime: Option<Duration>,
 }
@@ -96,6 +98,11 @@ pub enum DomainState {
 }
 
 impl DomainState {
+    /// Whether it has a QEMU with a guest in it: it runs or is held.
+    pub fn is_active(self) -> bool {
+        matches!(self, Self::Running | Self::Paused)
+    }
+
     /// The word for people and JSON.
     pub fn word(self) -> &'static str {
         match self {
@@ -262,6 +269,8 @@ pub struct Host {
     pub console_folder: String,
     /// Bridges of the host that are not ours.
     pub bridges: BTreeSet<String>,
+    /// Why guests cannot be limited in what they take of its CPUs; `None` where they can.
+    pub no_cpu_limits: Option<String>,
     /// Subnets that the host uses already.
     pub subnets: Vec<Ipv4Net>,
 }

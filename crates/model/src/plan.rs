@@ -11,7 +11,9 @@ mod starts;
 mod up;
 
 pub use down::{Disks, plan_down};
-pub use power::{Stop, plan_restart, plan_start, plan_stop};
+pub use power::{
+    Stop, plan_cpu_limit, plan_restart, plan_resume, plan_start, plan_stop, plan_suspend,
+};
 pub use up::{PlanError, plan_replace, plan_up};
 
 use crate::blueprint::{
@@ -168,6 +170,11 @@ pub enum Action {
         /// The node.
         node: Box<NodeBlueprint>,
     },
+    /// Hold the CPUs of a domain, which keeps its memory.
+    SuspendDomain {
+        /// The domain.
+        domain: String,
+    },
     /// Let a held domain go on.
     ResumeDomain {
         /// The domain.
@@ -187,6 +194,14 @@ pub enum Action {
     UndefineDomain {
         /// The domain.
         domain: String,
+    },
+    /// Limit what a domain that runs takes of the host's CPUs, or lift the limit. It holds until
+    /// the domain is off.
+    SetCpuLimit {
+        /// The domain.
+        domain: String,
+        /// Percent of a CPU of the host for each virtual CPU; `None` for no limit.
+        percent: Option<u32>,
     },
     /// Give an interface a carrier or take it away, whether or not the domain runs.
     SetCarrier {
@@ -243,10 +258,15 @@ impl Action {
             Self::DefineDomain { .. } => "define the domain".to_owned(),
             Self::StartDomain { .. } => "start the VM".to_owned(),
             Self::AwaitReady { .. } => "wait until it is ready".to_owned(),
+            Self::SuspendDomain { .. } => "suspend the VM".to_owned(),
             Self::ResumeDomain { .. } => "resume the VM".to_owned(),
             Self::ShutdownDomain { .. } => "shut the guest down".to_owned(),
             Self::DestroyDomain { .. } => "power the VM off".to_owned(),
             Self::UndefineDomain { .. } => "undefine the domain".to_owned(),
+            Self::SetCpuLimit { percent, .. } => match percent {
+                Some(percent) => format!("limit its CPU to {percent} %"),
+                None => "lift the limit of its CPU".to_owned(),
+            },
             Self::SetCarrier {
                 interface, carrier, ..
             } => match carrier {
@@ -275,10 +295,12 @@ impl Action {
             Self::DefineDomain { .. } => "define-domain",
             Self::StartDomain { .. } => "start-domain",
             Self::AwaitReady { .. } => "await-ready",
+            Self::SuspendDomain { .. } => "suspend-domain",
             Self::ResumeDomain { .. } => "resume-domain",
             Self::ShutdownDomain { .. } => "shutdown-domain",
             Self::DestroyDomain { .. } => "destroy-domain",
             Self::UndefineDomain { .. } => "undefine-domain",
+            Self::SetCpuLimit { .. } => "set-cpu-limit",
             Self::SetCarrier { .. } => "set-carrier",
             Self::RecordNode { .. } => "record-node",
             Self::StartWire { .. } => "start-wire",

@@ -55,6 +55,8 @@ pub struct NodeSpec {
     pub image: Option<Spanned<ImageSpec>>,
     /// Virtual CPUs.
     pub cpus: Option<Spanned<u32>>,
+    /// Percent of a CPU of the host for each virtual CPU once it is ready, from 1 to 100.
+    pub cpu_limit_percent: Option<Spanned<u32>>,
     /// Memory in MiB.
     pub memory_mib: Option<Spanned<u64>>,
     /// How many data interfaces it has.

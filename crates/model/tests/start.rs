@@ -259,3 +259,77 @@ fn a_node_that_is_replaced_gets_new_disks_and_nobody_else_is_touched() {
     });
     assert_eq!(deleted, Some("vnflab1.order.a.disk.qcow2"));
 }
+
+/// What a plan does to a node, and what each step waits for.
+fn told(plan: &Plan, node: &str) -> Vec<String> {
+    let steps = plan.steps.iter().enumerate();
+    let own = steps.filter(|(_, step)| step.subject.name() == node);
+    let shown = |(id, step): (usize, &Step)| {
+        let (after, behind) = (&step.after, &step.behind);
+        format!(
+            "{id} {} after {after:?} behind {behind:?}",
+            step.action.describe()
+        )
+    };
+    own.map(shown).collect()
+}
+
+#[test]
+fn a_cpu_is_limited_once_its_node_is_ready_and_only_then() {
+    let limited = |limit: &str| lab(&[("a", limit), ("b", "")], None);
+    let thirty = limited(", cpu-limit: 30");
+    let plan = plan_up(&thirty, &Observed::default(), None).unwrap();
+    let of_a = told(&plan, "a");
+    let [.., start, ready, limit] = &of_a[..] else {
+        panic!("{of_a:?}")
+    };
+    assert!(start.contains("start the VM"), "{start}");
+    let id = |line: &str| line.split(' ').next().unwrap().to_owned();
+    let started = id(start);
+    assert!(
+        ready.ends_with(&format!("after [{started}] behind []")),
+        "{ready}"
+    );
+    // A node that never gets ready is limited all the same.
+    let waits = format!("after [{started}] behind [{}]", id(ready));
+    assert_eq!(
+        *limit,
+        format!("{} limit its CPU to 30 % {waits}", id(limit))
+    );
+    assert!(told(&plan, "b").iter().all(|line| !line.contains("CPU")));
+
+    let mut observed = built(&thirty);
+    let again = plan_up(&thirty, &observed, None).unwrap();
+    assert_eq!(told(&again, "a").len(), 1, "it lost its limit: {again:#?}");
+    observed.domains[0].cpu_limit_percent = Some(30);
+    assert!(plan_up(&thirty, &observed, None).unwrap().is_empty());
+    // What runs takes another limit, or none, without being made anew.
+    for (other, action) in [
+        (", cpu-limit: 60", "limit its CPU to 60 %"),
+        ("", "lift the limit"),
+    ] {
+        let told = told(&plan_up(&limited(other), &observed, None).unwrap(), "a");
+        let [record, limit] = &told[..] else {
+            panic!("{told:?}")
+        };
+        assert!(record.contains("record"), "{record}");
+        assert!(limit.contains(action), "{limit}");
+        assert!(limit.ends_with("after [] behind []"), "{limit}");
+    }
+    // Those that may still be booting are waited for.
+    observed.domains[0].uptime = Some(Duration::from_secs(1));
+    observed.domains[0].cpu_limit_percent = None;
+    let told = told(&plan_up(&thirty, &observed, None).unwrap(), "a");
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[1].ends_with("after [] behind [0]"), "{told:?}");
+}
+
+#[test]
+fn a_restart_limits_the_cpu_again() {
+    let lab = lab(&[("a", ", cpu-limit: 30")], None);
+    let observed = built(&lab);
+    let nodes = BTreeSet::from(["a".to_owned()]);
+    let plan = plan_restart("order", &observed, &nodes, Stop::PowerOff, StartLimit::NONE).unwrap();
+    let last = plan.steps.last().unwrap();
+    assert_eq!(last.action.describe(), "limit its CPU to 30 %");
+}

@@ -183,6 +183,7 @@ fn host() -> Host {
         volume_folder: "/volumes".to_owned(),
         console_folder: "/consoles".to_owned(),
         bridges: BTreeSet::new(),
+        no_cpu_limits: None,
         subnets: Vec::new(),
     }
 }

@@ -1,9 +1,11 @@
-//! `vnflab start`, `stop` and `restart`: the power of nodes that exist.
+//! `vnflab start`, `stop`, `restart`, `suspend`, `resume` and `cpu-limit`: the power of nodes that
+//! exist.
 
 use super::carry_out::{CarriedOut, Job, carry_out};
-use crate::cli::{Global, RestartArgs, StartArgs, StopArgs};
+use crate::cli::Global;
+use crate::cli::power::{CpuLimitArgs, HoldArgs, NodesArgs, RestartArgs, StartArgs, StopArgs};
 use crate::context::{self, World};
-use crate::error::CommandError;
+use crate::error::{CommandError, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::render::{self, Screen};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,8 +14,11 @@ use std::time::Duration;
 use vnflab_engine::executor::MAX_WORKERS;
 use vnflab_engine::performer::SHUTDOWN_PATIENCE;
 use vnflab_model::blueprint::StartLimit;
-use vnflab_model::observed::{Host, Observed};
-use vnflab_model::plan::{Plan, PlanError, Stop, plan_restart, plan_start, plan_stop};
+use vnflab_model::observed::{DomainState, Host, Observed};
+use vnflab_model::plan::{
+    Plan, PlanError, Stop, plan_cpu_limit, plan_restart, plan_resume, plan_start, plan_stop,
+    plan_suspend,
+};
 
 pub(super) fn start(
     global: &Global,
@@ -23,6 +28,7 @@ pub(super) fn start(
     let job = Power {
         verb: "start",
         nodes: &arguments.nodes,
+        meant: |_| true,
         patience: SHUTDOWN_PATIENCE,
     };
     run(global, &job, screen, |lab, seen, nodes| {
@@ -56,10 +62,45 @@ pub(super) fn restart(
     })
 }
 
+pub(super) fn suspend(
+    global: &Global,
+    arguments: &HoldArgs,
+    screen: &Screen,
+) -> Result<(), CommandError> {
+    let job = Power::of_running("suspend", &arguments.nodes);
+    run(global, &job, screen, |lab, seen, nodes| {
+        plan_suspend(lab, seen.observed, nodes)
+    })
+}
+
+pub(super) fn resume(
+    global: &Global,
+    arguments: &HoldArgs,
+    screen: &Screen,
+) -> Result<(), CommandError> {
+    let job = Power::of_running("resume", &arguments.nodes);
+    run(global, &job, screen, |lab, seen, nodes| {
+        plan_resume(lab, seen.observed, nodes)
+    })
+}
+
+pub(super) fn cpu_limit(
+    global: &Global,
+    arguments: &CpuLimitArgs,
+    screen: &Screen,
+) -> Result<(), CommandError> {
+    let job = Power::of_running("cpu-limit", &arguments.nodes);
+    run(global, &job, screen, |lab, seen, nodes| {
+        plan_cpu_limit(lab, seen.observed, nodes, arguments.limit.0)
+    })
+}
+
 /// What is asked for.
 struct Power<'a> {
     verb: &'static str,
-    nodes: &'a [String],
+    nodes: &'a NodesArgs,
+    /// The states in which `--all` means a node.
+    meant: fn(DomainState) -> bool,
     /// How long guests may take to shut down.
     patience: Duration,
 }
@@ -69,8 +110,45 @@ impl<'a> Power<'a> {
         Self {
             verb,
             nodes: &arguments.nodes,
+            meant: |_| true,
             patience: arguments.timeout.unwrap_or(SHUTDOWN_PATIENCE),
         }
+    }
+
+    fn of_running(verb: &'static str, nodes: &'a NodesArgs) -> Self {
+        Self {
+            verb,
+            nodes,
+            meant: DomainState::is_active,
+            patience: SHUTDOWN_PATIENCE,
+        }
+    }
+
+    /// The nodes that are meant, by lab.
+    fn chosen<'w>(
+        &self,
+        world: &'w World,
+    ) -> Result<BTreeMap<&'w str, BTreeSet<String>>, CommandError> {
+        let mut labs: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        if self.nodes.all {
+            let lab = world.lab(self.nodes.lab.as_deref())?;
+            let domains = world.observed.of_lab(lab);
+            let domains = domains.filter(|domain| (self.meant)(domain.state));
+            let nodes: BTreeSet<String> = domains
+                .map(|domain| domain.record.blueprint.node.clone())
+                .collect();
+            if nodes.is_empty() {
+                let message = format!("no node of `{lab}` runs");
+                return Err(CommandError::new(ErrorKind::Failed, message));
+            }
+            labs.insert(lab, nodes);
+        }
+        for argument in &self.nodes.nodes {
+            let blueprint = &world.node(argument)?.record.blueprint;
+            let nodes = labs.entry(&blueprint.lab).or_default();
+            nodes.insert(blueprint.node.clone());
+        }
+        Ok(labs)
     }
 }
 
@@ -103,12 +181,7 @@ fn run(
 ) -> Result<(), CommandError> {
     let workspace = context::workspace(global)?;
     let world = World::observe(&workspace)?;
-    let mut labs: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for argument in power.nodes {
-        let blueprint = &world.node(argument)?.record.blueprint;
-        let nodes = labs.entry(&blueprint.lab).or_default();
-        nodes.insert(blueprint.node.clone());
-    }
+    let labs = power.chosen(&world)?;
     let seen = Seen {
         host: workspace.driver().host()?,
         observed: &world.observed,

@@ -117,6 +117,7 @@ struct NodeJson<'a> {
     loopback: Option<Ipv4Addr>,
     uptime_seconds: Option<u64>,
     cpus: u32,
+    cpu_limit_percent: Option<u32>,
     memory_mib: u64,
     resident_mib: Option<u64>,
     source: &'a str,
@@ -145,6 +146,7 @@ impl<'a> NodeJson<'a> {
             loopback: blueprint.loopback,
             uptime_seconds: row.uptime.map(|uptime| uptime.as_secs()),
             cpus: blueprint.machine.cpus,
+            cpu_limit_percent: row.cpu_limit_percent,
             memory_mib: blueprint.machine.memory_mib,
             resident_mib: row.resident_mib,
             source: &row.source,
@@ -172,6 +174,7 @@ mod tests {
             blueprint: domain.record.blueprint.clone(),
             source: domain.record.source.clone(),
             state: domain.state,
+            cpu_limit_percent: Some(30),
             uptime: Some(Duration::from_millis(61_500)),
             resident_mib: Some(99),
         };

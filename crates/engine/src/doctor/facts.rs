@@ -15,6 +15,9 @@ const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 /// The socket on which the system's virtlogd listens.
 const VIRTLOGD_SOCKET: &str = "/run/libvirt/virtlogd-sock";
 
+/// Where descriptions of firmware lie (QEMU's `docs/interop/firmware.json`).
+const FIRMWARE_FOLDERS: [&str; 2] = ["/usr/share/qemu/firmware", "/etc/qemu/firmware"];
+
 /// Everything that [`super::examine`] judges.
 #[derive(Debug, Clone)]
 pub struct Facts {
@@ -58,6 +61,8 @@ pub struct Facts {
     pub receive_buffer_limit_bytes: Option<u64>,
     /// Our own image in the store; `None` when the store cannot be looked at.
     pub own_image: Option<Presence>,
+    /// UEFI's firmware for guests, described so that libvirt finds it.
+    pub firmware: Presence,
 }
 
 /// What the caller learned from the connection.
@@ -99,10 +104,35 @@ impl Facts {
             receive_buffer_bytes: number("/proc/sys/net/core/rmem_default"),
             receive_buffer_limit_bytes: number("/proc/sys/net/core/rmem_max"),
             own_image: connection.own_image,
+            firmware: firmware(&FIRMWARE_FOLDERS.map(Path::new)),
             uri: connection.uri,
             host: connection.host,
         }
     }
+}
+
+/// Whether one of the descriptions is of UEFI for our guests, and its file is there.
+fn firmware(folders: &[&Path]) -> Presence {
+    let entries = folders
+        .iter()
+        .filter_map(|folder| fs::read_dir(folder).ok())
+        .flatten();
+    let described = entries.flatten().any(|entry| {
+        let text = fs::read_to_string(entry.path()).unwrap_or_default();
+        let description: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        let has = |list: &serde_json::Value, wanted: &dyn Fn(&serde_json::Value) -> bool| {
+            list.as_array().is_some_and(|all| all.iter().any(wanted))
+        };
+        let file = description.pointer("/mapping/executable/filename");
+        has(&description["interface-types"], &|word| word == "uefi")
+            && has(&description["targets"], &|target| {
+                target["architecture"] == "x86_64"
+            })
+            && file
+                .and_then(|file| file.as_str())
+                .is_some_and(|file| Path::new(file).exists())
+    });
+    presence(described)
 }
 
 /// The number that a file of the kernel holds.
@@ -175,6 +205,31 @@ mod tests {
     fn room_is_measured_where_the_folder_will_be() {
         let root = tempfile::tempdir().unwrap();
         assert!(free_disk_mib(&root.path().join("a/b")).is_some());
+    }
+
+    #[test]
+    fn firmware_counts_when_it_is_described_and_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let found = || firmware(&[Path::new("/nowhere"), path]);
+        let describe = |interface: &str, file: &Path| {
+            let text = format!(
+                r#"{{"interface-types": ["{interface}"], "targets": [{{"architecture": "x86_64"}}],
+                     "mapping": {{"executable": {{"filename": "{}"}}}}}}"#,
+                file.display()
+            );
+            fs::write(path.join("60-edk2.json"), text).unwrap();
+        };
+        assert_eq!(found(), Presence::Absent);
+        let code = path.join("code.fd");
+        describe("uefi", &code);
+        assert_eq!(found(), Presence::Absent);
+        fs::write(&code, "x").unwrap();
+        assert_eq!(found(), Presence::Present);
+        describe("bios", &code);
+        assert_eq!(found(), Presence::Absent);
+        fs::write(path.join("60-edk2.json"), "{").unwrap();
+        assert_eq!(found(), Presence::Absent);
     }
 
     #[test]

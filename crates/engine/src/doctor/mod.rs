@@ -5,6 +5,7 @@
 //! codes in [`vnflab_model::code`]. Invariant: every check of [`ALL`] gives exactly one finding.
 
 pub mod facts;
+mod guests;
 
 use facts::Facts;
 use vnflab_model::blueprint::Accelerator;
@@ -58,6 +59,10 @@ checks! {
         "`vnflab ssh` runs the system's `ssh`. Debian has it in the package openssh-client.";
     BUFFERS = "D12", "socket buffers",
         "A frame that finds the buffer of its socket full is lost. QEMU takes the default, and 212,992 bytes hold 92 frames of 1500 bytes or 12 jumbo frames: a burst of a fast guest overruns a slow one. The wire asks for more, up to the kernel's limit; `vnflab link show` counts what it could not take as overruns.";
+    FIRMWARE = "D13", "UEFI firmware",
+        "Kinds that boot by UEFI need OVMF, with the descriptions in /usr/share/qemu/firmware by which libvirt finds it. Debian has it in the package ovmf. Kinds that boot by BIOS need nothing.";
+    CPU_LIMITS = "D14", "CPU limits",
+        "`cpu-limit` in a lab file and `vnflab cpu-limit` need the CPU controller of the kernel's control groups, which many containers lack, and the system's libvirt: a user's session cannot limit CPUs. Without it nodes run without a limit.";
 }
 
 /// How a check went.
@@ -132,6 +137,8 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
         own_image(facts),
         program(facts, SSH, facts.ssh, Verdict::Warning),
         buffers(facts),
+        guests::firmware(facts),
+        guests::cpu_limits(facts),
     ]
 }
 
@@ -478,6 +485,7 @@ mod tests {
             volume_folder: "/var/lib/libvirt/vnflab".to_owned(),
             console_folder: "/var/log/libvirt/vnflab".to_owned(),
             bridges: BTreeSet::new(),
+            no_cpu_limits: None,
             subnets: Vec::new(),
         }
     }
@@ -505,6 +513,7 @@ mod tests {
             receive_buffer_bytes: Some(BUFFER_BYTES),
             receive_buffer_limit_bytes: Some(BUFFER_BYTES),
             own_image: Some(Presence::Present),
+            firmware: Presence::Present,
         }
     }
 
@@ -639,6 +648,22 @@ mod tests {
         assert_eq!(found.verdict, Verdict::Warning);
         assert_eq!(found.remedy, ["sysctl net.core.rmem_default=4194304"]);
         assert_eq!(finding(&healthy(), BUFFERS).verdict, Verdict::Good);
+    }
+
+    #[test]
+    fn what_only_some_guests_need_is_no_failure() {
+        let mut facts = Facts {
+            firmware: Presence::Absent,
+            ..healthy()
+        };
+        facts.host.as_mut().unwrap().no_cpu_limits = Some("no controller".to_owned());
+        let firmware = finding(&facts, FIRMWARE);
+        assert_eq!(firmware.verdict, Verdict::Warning);
+        assert_eq!(firmware.remedy, ["apt-get install ovmf"]);
+        let limits = finding(&facts, CPU_LIMITS);
+        assert_eq!(limits.verdict, Verdict::NotNeeded);
+        assert!(limits.detail.contains("no controller"), "{}", limits.detail);
+        assert!(!has_failures(&examine(&facts)));
     }
 
     #[test]

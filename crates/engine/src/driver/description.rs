@@ -132,6 +132,27 @@ pub fn interface_carriers(xml: &str) -> Result<BTreeMap<String, Carrier>, Driver
     Ok(carriers.collect())
 }
 
+/// Percent of a CPU of the host that each virtual CPU may take by a description of a domain;
+/// `None` for no limit.
+///
+/// # Errors
+///
+/// When it is not well-formed.
+#[cfg(feature = "libvirt")]
+pub(crate) fn cpu_limit_percent(xml: &str) -> Result<Option<u32>, DriverError> {
+    let document = parse(xml, ObjectKind::Domain)?;
+    let Some(tuning) = child(document.root_element(), "cputune") else {
+        return Ok(None);
+    };
+    let number = |name: &str| text_of(tuning, name)?.trim().parse::<i64>().ok();
+    // A quota that is not positive is none.
+    let percent = match (number("quota"), number("period")) {
+        (Some(quota @ 1..), Some(period @ 1..)) => quota.saturating_mul(100) / period,
+        _ => return Ok(None),
+    };
+    Ok(u32::try_from(percent).ok())
+}
+
 /// The interface with this MAC address in a description of a domain: where it stands, and how it
 /// reads with the carrier; `None` when there is none.
 ///

@@ -177,6 +177,8 @@ pub enum Operation {
     Define,
     /// Start.
     Start,
+    /// Hold.
+    Suspend,
     /// Let go on.
     Resume,
     /// Ask to shut down.
@@ -193,6 +195,8 @@ pub enum Operation {
     Read,
     /// Change the leases of.
     Lease,
+    /// Limit the CPUs of.
+    LimitCpu,
     /// Change a carrier of.
     Carrier,
     /// Write the record of.
@@ -206,6 +210,7 @@ impl fmt::Display for Operation {
             Self::Create => "create",
             Self::Define => "define",
             Self::Start => "start",
+            Self::Suspend => "suspend",
             Self::Resume => "resume",
             Self::ShutDown => "shut down",
             Self::Stop => "stop",
@@ -214,6 +219,7 @@ impl fmt::Display for Operation {
             Self::Write => "write",
             Self::Read => "read",
             Self::Lease => "change the leases of",
+            Self::LimitCpu => "limit the CPUs of",
             Self::Carrier => "change a carrier of",
             Self::Record => "write the record of",
         })

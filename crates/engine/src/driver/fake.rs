@@ -97,6 +97,7 @@ impl FakeDriver {
             xml,
             live_xml,
             state,
+            cpu_limit_percent: None,
         };
         self.world().domains.insert(name.to_owned(), domain);
     }
@@ -132,6 +133,9 @@ impl FakeDriver {
     /// A domain's state, set from outside.
     pub fn set_state(&self, name: &str, state: DomainState) {
         if let Some(domain) = self.world().domains.get_mut(name) {
+            if !state.is_active() {
+                domain.turn_off();
+            }
             domain.state = state;
         }
     }

@@ -75,6 +75,13 @@ pub trait Driver: Send + Sync {
     /// When there is none, it is not ours, or QEMU does not start.
     fn start_domain(&self, name: &str) -> Result<(), DriverError>;
 
+    /// Holds the CPUs of a domain that runs; its memory stays.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, it is not ours, or it is off.
+    fn suspend_domain(&self, name: &str) -> Result<(), DriverError>;
+
     /// Lets a held domain go on.
     ///
     /// # Errors
@@ -110,6 +117,15 @@ pub trait Driver: Send + Sync {
     ///
     /// When libvirt does not answer.
     fn running_domains(&self) -> Result<BTreeSet<String>, DriverError>;
+
+    /// Limits what a domain that runs takes of the host's CPUs: `percent` of one, from 1 to 100,
+    /// for each virtual CPU and as much for QEMU beside them; `None` lifts the limit. It holds
+    /// until the domain is off; one that is off already has nothing to be limited.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such domain, it is not ours, or the host cannot limit it.
+    fn set_cpu_limit(&self, name: &str, percent: Option<u32>) -> Result<(), DriverError>;
 
     /// Gives an interface a carrier or takes it away: at once where the domain runs, and for
     /// every later start.

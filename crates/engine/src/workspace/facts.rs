@@ -34,6 +34,7 @@ pub(super) fn gather(
     let mut facts = Facts {
         cpus: Some(host.cpus),
         accelerator: Some(host.accelerator),
+        no_cpu_limits: host.no_cpu_limits.clone(),
         labs: labs(observed),
         this_source: reading.origin.display().to_string(),
         ..Facts::default()

@@ -14,6 +14,8 @@ pub struct NodeStatus {
     pub source: String,
     /// Whether it runs.
     pub state: DomainState,
+    /// Percent of a CPU of the host that each virtual CPU may take now; `None` for no limit.
+    pub cpu_limit_percent: Option<u32>,
     /// Time since its start, where it can be known.
     pub uptime: Option<Duration>,
     /// Memory that its QEMU takes up, in MiB, where it can be known.
@@ -35,6 +37,7 @@ pub(super) fn nodes(
             blueprint: domain.record.blueprint.clone(),
             source: domain.record.source.clone(),
             state: domain.state,
+            cpu_limit_percent: domain.cpu_limit_percent,
             uptime: usage.and_then(|usage| usage.uptime),
             resident_mib: usage
                 .and_then(|usage| usage.resident_kib)

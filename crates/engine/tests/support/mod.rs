@@ -227,6 +227,7 @@ impl TestLab {
             drives,
             nics: self.nics(index),
             carrier: CarrierPolicy::Follow,
+            cpu_limit_percent: (index == 0).then_some(30),
             console: Console {
                 listen: SocketAddr::new(address.into(), 5000),
                 log_path: format!("{}/{}.{name}.log", self.console_folder, self.name),

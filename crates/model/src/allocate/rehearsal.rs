@@ -68,6 +68,7 @@ fn nowhere() -> Host {
         volume_folder: String::new(),
         console_folder: String::new(),
         bridges: BTreeSet::new(),
+        no_cpu_limits: None,
         subnets: Vec::new(),
     }
 }

@@ -8,6 +8,7 @@ mod addresses;
 mod configuration;
 mod consoles;
 mod cpu;
+mod cpu_limit;
 mod day0;
 mod images;
 mod impairments;
@@ -45,6 +46,7 @@ pub const RULES: &[Rule] = &[
     recipes::RULE,
     resources::RULE,
     cpu::RULE,
+    cpu_limit::RULE,
     running::RULE,
 ];
 

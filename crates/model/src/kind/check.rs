@@ -259,6 +259,7 @@ fn imagined_host() -> Host {
         volume_folder: "/volumes".to_owned(),
         console_folder: "/consoles".to_owned(),
         bridges: BTreeSet::new(),
+        no_cpu_limits: None,
         subnets: Vec::new(),
     }
 }

@@ -99,6 +99,14 @@ pub(super) fn check(hardware: &Hardware, interfaces: &Interfaces, mistakes: &mut
             );
         }
     }
+    if let Some(percent) = hardware.cpu_limit_percent
+        && !(1..=100).contains(&percent)
+    {
+        mistakes.add(
+            "hardware.cpu-limit-percent",
+            format!("{percent} is not a percentage from 1 to 100"),
+        );
+    }
     smbios(hardware, mistakes);
     nics(hardware, interfaces, mistakes);
 }

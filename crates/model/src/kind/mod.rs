@@ -158,6 +158,9 @@ pub struct Hardware {
     pub cpus: u32,
     /// Fewest virtual CPUs that it boots with.
     pub minimum_cpus: u32,
+    /// Percent of a CPU of the host that each virtual CPU may take once it is ready; `None` for
+    /// no limit.
+    pub cpu_limit_percent: Option<u32>,
     /// Memory as delivered, in MiB.
     pub memory_mib: u64,
     /// Least memory that it boots with, in MiB.

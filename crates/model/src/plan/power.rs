@@ -1,4 +1,4 @@
-//! Power of nodes that exist: start, stop, restart.
+//! Power of nodes that exist: start, stop, restart, suspend, resume.
 
 use super::starts::{Starts, may_boot, ordered};
 use super::{Action, Plan, PlanError, StepId, Subject};
@@ -95,6 +95,84 @@ pub fn plan_restart(
         starts.start(&mut plan, node, action, "asked for", after);
     }
     Ok(plan)
+}
+
+/// What has to be done so that the nodes are held: their CPUs stand still, and their memory stays.
+///
+/// # Errors
+///
+/// Every name that no node of the lab has, and every node that is off.
+pub fn plan_suspend(
+    lab: &str,
+    observed: &Observed,
+    nodes: &BTreeSet<String>,
+) -> Result<Plan, Vec<PlanError>> {
+    let mut plan = Plan::default();
+    for domain in active(named(lab, observed, nodes)?)? {
+        if domain.state == DomainState::Running {
+            let action = Action::SuspendDomain {
+                domain: domain.name.clone(),
+            };
+            plan.push(&subject(domain), action, "asked for", &[]);
+        }
+    }
+    Ok(plan)
+}
+
+/// What has to be done so that nodes that are held go on, with the networks and the wire under
+/// them.
+///
+/// # Errors
+///
+/// Every name that no node of the lab has, and every node that is off; a wire of which nothing
+/// is left.
+pub fn plan_resume(
+    lab: &str,
+    observed: &Observed,
+    nodes: &BTreeSet<String>,
+) -> Result<Plan, Vec<PlanError>> {
+    active(named(lab, observed, nodes)?)?;
+    // Nothing boots, so there is nothing to limit.
+    plan_start(lab, observed, nodes, StartLimit::NONE)
+}
+
+/// What has to be done so that nodes that run take at most so much of the host's CPUs, from now
+/// until they are off.
+///
+/// # Errors
+///
+/// Every name that no node of the lab has, and every node that is off.
+pub fn plan_cpu_limit(
+    lab: &str,
+    observed: &Observed,
+    nodes: &BTreeSet<String>,
+    percent: Option<u32>,
+) -> Result<Plan, Vec<PlanError>> {
+    let mut plan = Plan::default();
+    for domain in active(named(lab, observed, nodes)?)? {
+        if domain.cpu_limit_percent != percent {
+            let domain_name = domain.name.clone();
+            let action = Action::SetCpuLimit {
+                domain: domain_name,
+                percent,
+            };
+            plan.push(&subject(domain), action, "asked for", &[]);
+        }
+    }
+    Ok(plan)
+}
+
+/// The domains, all of which run or are held.
+fn active(domains: Vec<&ObservedDomain>) -> Result<Vec<&ObservedDomain>, Vec<PlanError>> {
+    let is_off = |domain: &&&ObservedDomain| !domain.state.is_active();
+    let off = domains.iter().filter(is_off);
+    let off: Vec<PlanError> = off
+        .map(|domain| PlanError::NotRunning(domain.record.blueprint.node.clone()))
+        .collect();
+    match off.is_empty() {
+        true => Ok(domains),
+        false => Err(off),
+    }
 }
 
 /// The starts of a plan, with the places that the lab's nodes take that may still be booting.

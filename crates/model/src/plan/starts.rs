@@ -18,6 +18,9 @@ use crate::blueprint::{NodeBlueprint, StartLimit, Until};
 use crate::observed::{DomainState, ObservedDomain};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// Why a node that has a limit is limited.
+pub(super) const LIMITED: &str = "asked for in the lab file";
+
 /// The starts of a plan so far.
 pub(super) struct Starts<'a> {
     limit: StartLimit,
@@ -101,11 +104,40 @@ impl<'a> Starts<'a> {
         plan.steps[id].behind = behind;
         self.last = Some(id);
         self.take_place(node, Some(id));
+        if node.cpu_limit_percent.is_some() {
+            self.limit_cpu(plan, node, &[id], LIMITED);
+        }
         id
     }
 
+    /// Appends the step that gives a node that starts or runs its CPU limit, or lifts the one that
+    /// it has: where it may still be booting, once it is ready or its time is over.
+    pub(super) fn limit_cpu(
+        &mut self,
+        plan: &mut Plan,
+        node: &NodeBlueprint,
+        after: &[StepId],
+        reason: &str,
+    ) {
+        let ready = match node.cpu_limit_percent {
+            Some(_) => self.ready_for(plan, &node.node, "its CPU is limited then"),
+            None => None,
+        };
+        let action = Action::SetCpuLimit {
+            domain: node.domain(),
+            percent: node.cpu_limit_percent,
+        };
+        let subject = Subject::Node(node.node.clone());
+        let id = plan.push(&subject, action, reason, after);
+        plan.steps[id].behind = ready.into_iter().collect();
+    }
+
     /// The step that waits until a node is ready.
-    pub(super) fn ready(&mut self, plan: &mut Plan, node: &str) -> Option<StepId> {
+    fn ready(&mut self, plan: &mut Plan, node: &str) -> Option<StepId> {
+        self.ready_for(plan, node, "others start after it")
+    }
+
+    fn ready_for(&mut self, plan: &mut Plan, node: &str, reason: &str) -> Option<StepId> {
         let known = self.known.get_mut(node)?;
         if known.ready.is_none() {
             let subject = Subject::Node(known.node.node.clone());
@@ -113,7 +145,7 @@ impl<'a> Starts<'a> {
             let action = Action::AwaitReady {
                 node: Box::new(known.node.clone()),
             };
-            known.ready = Some(plan.push(&subject, action, "others start after it", &after));
+            known.ready = Some(plan.push(&subject, action, reason, &after));
         }
         known.ready
     }

@@ -27,6 +27,9 @@ pub enum PlanError {
     /// A node was asked for that the lab does not have.
     #[error("the lab has no node `{0}`")]
     UnknownNode(String),
+    /// A node was asked for that is off, for what only one that is not can do.
+    #[error("`{0}` is off: `vnflab start {0}`")]
+    NotRunning(String),
     /// Some nodes were asked for, and a network has to be made anew, which concerns all of them.
     #[error("the management network `{0}` changes: run `up` without naming nodes")]
     NetworkChanges(String),

@@ -260,6 +260,11 @@ fn resolve_node(
         image_span,
         cpus: spec.cpus.as_ref().map_or(hardware.cpus, |cpus| cpus.value),
         cpus_span: spec.cpus.as_ref().map(|cpus| cpus.span),
+        cpu_limit_percent: spec
+            .cpu_limit_percent
+            .as_ref()
+            .map_or(hardware.cpu_limit_percent, |limit| Some(limit.value)),
+        cpu_limit_span: spec.cpu_limit_percent.as_ref().map(|limit| limit.span),
         memory_mib: spec
             .memory_mib
             .as_ref()

@@ -34,6 +34,7 @@ pub(crate) fn host(scope: Scope) -> Host {
         volume_folder: "/var/lib/vnflab/volumes".to_owned(),
         console_folder: "/var/lib/vnflab/consoles".to_owned(),
         bridges: BTreeSet::new(),
+        no_cpu_limits: None,
         subnets: Vec::new(),
     }
 }
@@ -142,6 +143,7 @@ pub(crate) fn built(blueprint: &Blueprint) -> Observed {
             },
             state: DomainState::Running,
             process: None,
+            cpu_limit_percent: None,
             uptime: None,
             carriers: node
                 .nics

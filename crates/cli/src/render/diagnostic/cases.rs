@@ -124,6 +124,7 @@ fn facts(case: &str) -> Facts {
         })),
         "L0604-emulated" => facts.accelerator = Some(Accelerator::Tcg),
         "L0305-memory" => facts.memory_available_mib = Some(7000),
+        "L0310-limit" => facts.no_cpu_limits = Some("a user's libvirt limits no CPUs".to_owned()),
         "L0306-cpus" => facts.cpus = Some(2),
         "L0307-running" => {
             facts

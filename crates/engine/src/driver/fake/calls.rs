@@ -19,7 +19,7 @@ use vnflab_model::observed::{
 use vnflab_model::record::NodeRecord;
 
 use super::world::{
-    FakeDomain, FakeNetwork, FakeVolume, bridge_of, bridges_of, is_active, missing, refused,
+    FakeDomain, FakeNetwork, FakeVolume, bridge_of, bridges_of, missing, refused,
     require_own_volume,
 };
 use super::{CONSOLE_FOLDER, Extent, FakeDriver, IMAGE_FOLDER, VOLUME_FOLDER};
@@ -42,6 +42,7 @@ impl Driver for FakeDriver {
                 volume_folder: VOLUME_FOLDER.to_owned(),
                 console_folder: CONSOLE_FOLDER.to_owned(),
                 bridges: world.host_bridges.clone(),
+                no_cpu_limits: None,
                 subnets: Vec::new(),
             })
         })
@@ -57,6 +58,7 @@ impl Driver for FakeDriver {
                         record,
                         state: domain.state,
                         process: None,
+                        cpu_limit_percent: domain.cpu_limit_percent,
                         uptime: None,
                         carriers: interface_carriers(domain.current_xml())?,
                     }),
@@ -117,6 +119,7 @@ impl Driver for FakeDriver {
                 state: before
                     .as_ref()
                     .map_or(DomainState::Off, |domain| domain.state),
+                cpu_limit_percent: before.as_ref().and_then(|domain| domain.cpu_limit_percent),
                 live_xml: before.and_then(|domain| domain.live_xml),
             };
             if extent == Extent::Whole {
@@ -129,7 +132,7 @@ impl Driver for FakeDriver {
     fn start_domain(&self, name: &str) -> Result<(), DriverError> {
         self.change(|world, extent| {
             let domain = world.existing_domain(name)?;
-            if is_active(domain.state) {
+            if domain.state.is_active() {
                 return Ok(());
             }
             let xml = domain.xml.clone();
@@ -143,6 +146,19 @@ impl Driver for FakeDriver {
                 Extent::Whole => DomainState::Running,
                 Extent::Half => DomainState::Paused,
             };
+            Ok(())
+        })
+    }
+
+    fn suspend_domain(&self, name: &str) -> Result<(), DriverError> {
+        self.change(|world, extent| {
+            let domain = world.existing_domain(name)?;
+            if !domain.state.is_active() {
+                return Err(refused(Operation::Suspend, name, "it does not run"));
+            }
+            if extent == Extent::Whole {
+                domain.state = DomainState::Paused;
+            }
             Ok(())
         })
     }
@@ -165,11 +181,11 @@ impl Driver for FakeDriver {
         self.change(|world, extent| {
             let deaf = world.deaf.contains(name);
             let domain = world.existing_domain(name)?;
-            if deaf && is_active(domain.state) {
+            if deaf && domain.state.is_active() {
                 return Ok(Shutdown::StillRunning);
             }
             if extent == Extent::Whole {
-                domain.state = DomainState::Off;
+                domain.turn_off();
             }
             Ok(Shutdown::Off)
         })
@@ -178,7 +194,7 @@ impl Driver for FakeDriver {
     fn destroy_domain(&self, name: &str) -> Result<(), DriverError> {
         self.change(|world, extent| {
             if let (Some(domain), Extent::Whole) = (world.own_domain(name)?, extent) {
-                domain.state = DomainState::Off;
+                domain.turn_off();
             }
             Ok(())
         })
@@ -189,7 +205,7 @@ impl Driver for FakeDriver {
             let Some(domain) = world.own_domain(name)? else {
                 return Ok(());
             };
-            if is_active(domain.state) {
+            if domain.state.is_active() {
                 return Err(DriverError::Exists {
                     kind: ObjectKind::Domain,
                     name: name.to_owned(),
@@ -208,6 +224,16 @@ impl Driver for FakeDriver {
             let domains = world.domains.iter();
             let running = domains.filter(|(_, domain)| domain.state == DomainState::Running);
             Ok(running.map(|(name, _)| name.clone()).collect())
+        })
+    }
+
+    fn set_cpu_limit(&self, name: &str, percent: Option<u32>) -> Result<(), DriverError> {
+        self.change(|world, extent| {
+            let domain = world.existing_domain(name)?;
+            if extent == Extent::Whole && domain.state.is_active() {
+                domain.cpu_limit_percent = percent;
+            }
+            Ok(())
         })
     }
 
@@ -238,7 +264,7 @@ impl Driver for FakeDriver {
         self.look(|world| {
             let domain = world.domains.get(name);
             Ok(domain
-                .filter(|domain| is_active(domain.state))
+                .filter(|domain| domain.state.is_active())
                 .map(|_| DomainUsage::default()))
         })
     }

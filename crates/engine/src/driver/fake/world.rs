@@ -32,13 +32,20 @@ pub(super) struct FakeDomain {
     /// As it was defined when it was started; what runs is this.
     pub(super) live_xml: Option<String>,
     pub(super) state: DomainState,
+    /// What its QEMU may take of the host's CPUs.
+    pub(super) cpu_limit_percent: Option<u32>,
 }
 
 impl FakeDomain {
+    pub(super) fn turn_off(&mut self) {
+        self.state = DomainState::Off;
+        self.cpu_limit_percent = None;
+    }
+
     /// The description that counts now.
     pub(super) fn current_xml(&self) -> &str {
         let live = self.live_xml.as_deref();
-        live.filter(|_| is_active(self.state)).unwrap_or(&self.xml)
+        live.filter(|_| self.state.is_active()).unwrap_or(&self.xml)
     }
 
     /// Changes the description, first of what runs and then of what is defined.
@@ -47,7 +54,7 @@ impl FakeDomain {
         extent: Extent,
         change: impl Fn(&str) -> Result<String, DriverError>,
     ) -> Result<(), DriverError> {
-        let live = self.live_xml.as_deref().filter(|_| is_active(self.state));
+        let live = self.live_xml.as_deref().filter(|_| self.state.is_active());
         let live = live.map(&change).transpose()?;
         let runs = live.is_some();
         if runs {
@@ -103,10 +110,6 @@ pub(super) fn require_own_volume(name: &str) -> Result<(), DriverError> {
     }
 }
 
-pub(super) fn is_active(state: DomainState) -> bool {
-    matches!(state, DomainState::Running | DomainState::Paused)
-}
-
 impl World {
     pub(super) fn own_domain(
         &mut self,
@@ -144,7 +147,7 @@ impl World {
     pub(super) fn running(&self) -> impl Iterator<Item = &str> {
         self.domains
             .values()
-            .filter(|domain| is_active(domain.state))
+            .filter(|domain| domain.state.is_active())
             .map(FakeDomain::current_xml)
     }
 

@@ -3,8 +3,8 @@
 use super::fault::refused;
 use super::{LibvirtDriver, found};
 use crate::driver::description::{
-    Ownership, domain_ownership, interface_carriers, interface_with_carrier, metadata_ownership,
-    object_name, with_uuid,
+    Ownership, cpu_limit_percent, domain_ownership, interface_carriers, interface_with_carrier,
+    metadata_ownership, object_name, with_uuid,
 };
 use crate::driver::{DomainUsage, DriverError, ObjectKind, Operation, Shutdown};
 use crate::host;
@@ -59,6 +59,7 @@ impl LibvirtDriver {
                         record,
                         state,
                         process,
+                        cpu_limit_percent: cpu_limit_percent(&xml)?,
                         uptime: process.and_then(host::process).map(|facts| facts.age),
                         carriers: interface_carriers(&xml)?,
                     });
@@ -108,7 +109,7 @@ impl LibvirtDriver {
         }
     }
 
-    fn existing_domain(&self, name: &str) -> Result<Domain, DriverError> {
+    pub(super) fn existing_domain(&self, name: &str) -> Result<Domain, DriverError> {
         self.own_domain(name)?.ok_or_else(|| DriverError::Missing {
             kind: KIND,
             name: name.to_owned(),
@@ -141,6 +142,17 @@ impl LibvirtDriver {
             Ok(()) => Ok(()),
             Err(error) if is_active(&domain) && is(&error, ErrorNumber::OperationInvalid) => Ok(()),
             Err(error) => Err(refused(Operation::Start, name, &error)),
+        }
+    }
+
+    pub(super) fn suspend_own_domain(&self, name: &str) -> Result<(), DriverError> {
+        let domain = self.existing_domain(name)?;
+        match state(&domain) {
+            Some(DomainState::Paused) => Ok(()),
+            _ => match domain.suspend() {
+                Ok(_) => Ok(()),
+                Err(error) => Err(refused(Operation::Suspend, name, &error)),
+            },
         }
     }
 

@@ -105,6 +105,14 @@ fn hint(message: &str) -> Option<String> {
             "Cannot allocate memory",
             "this host has too little memory for that VM",
         ),
+        (
+            "CPU tuning is not available",
+            "libvirt limits CPUs on `qemu:///system` alone",
+        ),
+        (
+            "CPU controller is not mounted",
+            "this host has no CPU controller of control groups, as in many containers",
+        ),
         ("Cannot find any emulator", "install qemu-system-x86"),
         ("Unable to find any emulator", "install qemu-system-x86"),
         (

@@ -9,6 +9,7 @@
 //! read. The handle names the object by UUID, so another one that takes over the name in the
 //! meantime is not hit.
 
+mod cpu_limit;
 mod domain;
 mod fault;
 mod network;
@@ -167,6 +168,7 @@ impl Driver for LibvirtDriver {
             volume_folder: folders.volumes,
             console_folder: folders.consoles,
             bridges: &bridges - &own_bridges,
+            no_cpu_limits: self.no_cpu_limits(),
             subnets,
         })
     }
@@ -191,6 +193,10 @@ impl Driver for LibvirtDriver {
         self.start_own_domain(name)
     }
 
+    fn suspend_domain(&self, name: &str) -> Result<(), DriverError> {
+        self.suspend_own_domain(name)
+    }
+
     fn resume_domain(&self, name: &str) -> Result<(), DriverError> {
         self.resume_own_domain(name)
     }
@@ -209,6 +215,10 @@ impl Driver for LibvirtDriver {
 
     fn running_domains(&self) -> Result<BTreeSet<String>, DriverError> {
         self.names_of_running_domains()
+    }
+
+    fn set_cpu_limit(&self, name: &str, percent: Option<u32>) -> Result<(), DriverError> {
+        self.set_own_cpu_limit(name, percent)
     }
 
     fn set_carrier(&self, name: &str, mac: &str, carrier: Carrier) -> Result<(), DriverError> {

@@ -53,6 +53,8 @@ keys! {
         "The disk image: a path (with a `/` or an ending such as `.qcow2`), or a name in the image store. Without it the kind's default image is taken, else the one that is named like the kind.";
     CPU = "cpu", Form::Integer { least: 1, most: 255 }, "2",
         "Virtual CPUs.";
+    CPU_LIMIT = "cpu-limit", Form::Integer { least: 1, most: 100 }, "30",
+        "Percent of a CPU of the host that each virtual CPU may take once the node is ready; it boots without a limit. `up` waits for such a node until it is ready. Without it there is no limit.";
     MEMORY = "memory", Form::Memory, "2GiB",
         "Memory, in MiB or with a unit (`MiB`, `GiB`; `MB` and `GB` mean the same).";
     INTERFACES = "interfaces", Form::Integer { least: 0, most: 1024 }, "8",
@@ -232,6 +234,7 @@ pub(super) static SHARED: Table = Table {
         &KIND,
         &IMAGE,
         &CPU,
+        &CPU_LIMIT,
         &MEMORY,
         &INTERFACES,
         &STARTUP_CONFIG,
@@ -248,6 +251,7 @@ pub(super) static OF_KIND: Table = Table {
     keys: &[
         &IMAGE,
         &CPU,
+        &CPU_LIMIT,
         &MEMORY,
         &INTERFACES,
         &STARTUP_CONFIG,
@@ -265,6 +269,7 @@ pub(super) static NODE: Table = Table {
         &KIND,
         &IMAGE,
         &CPU,
+        &CPU_LIMIT,
         &MEMORY,
         &INTERFACES,
         &STARTUP_CONFIG,

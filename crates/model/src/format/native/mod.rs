@@ -83,6 +83,7 @@ struct Settings {
     kind: Option<Spanned<String>>,
     image: Option<Spanned<ImageSpec>>,
     cpus: Option<Spanned<u32>>,
+    cpu_limit_percent: Option<Spanned<u32>>,
     memory_mib: Option<Spanned<u64>>,
     interface_count: Option<Spanned<u32>>,
     startup_config: Option<Spanned<StartupConfigSpec>>,
@@ -279,6 +280,7 @@ impl Reader<'_> {
                 name: Spanned::new(entry.key.text.to_string(), entry.key_span),
                 image: first!(image, own, of_kind, defaults),
                 cpus: first!(cpus, own, of_kind, defaults),
+                cpu_limit_percent: first!(cpu_limit_percent, own, of_kind, defaults),
                 memory_mib: first!(memory_mib, own, of_kind, defaults),
                 interface_count: first!(interface_count, own, of_kind, defaults),
                 startup_config: first!(startup_config, own, of_kind, defaults),
@@ -323,6 +325,7 @@ impl Reader<'_> {
         }
         settings.image = fields.image(&key::IMAGE, found);
         settings.cpus = fields.integer(&key::CPU, found);
+        settings.cpu_limit_percent = fields.integer(&key::CPU_LIMIT, found);
         settings.memory_mib = fields.memory(&key::MEMORY, found);
         settings.interface_count = fields.integer(&key::INTERFACES, found);
         settings.startup_config = startup_config(fields, found);

@@ -145,6 +145,7 @@ fn node_file(
             .text(&key::DISK, found)
             .map(|disk| disk.map(|disk| ImageSpec::Path(format!("{DISK_FOLDER}/{disk}")))),
         cpus: None,
+        cpu_limit_percent: None,
         memory_mib: None,
         interface_count: count.map(|count| Spanned::new(count, place)),
         mac: fields.mac(&key::MAC, found),

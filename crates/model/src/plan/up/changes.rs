@@ -22,6 +22,11 @@ pub(super) fn changes(was: &NodeBlueprint, shall: &NodeBlueprint) -> Vec<String>
         was.machine.cpus.to_string(),
         shall.machine.cpus.to_string(),
     );
+    let limit = |node: &NodeBlueprint| match node.cpu_limit_percent {
+        Some(percent) => format!("{percent} %"),
+        None => "none".to_owned(),
+    };
+    compare("CPU limit", limit(was), limit(shall));
     compare(
         "accelerator",
         was.accelerator.word().to_owned(),
@@ -71,6 +76,7 @@ pub(super) fn settled(was: &NodeBlueprint, shall: &NodeBlueprint) -> NodeBluepri
     let mut settled = was.clone();
     settled.carrier = shall.carrier;
     settled.after.clone_from(&shall.after);
+    settled.cpu_limit_percent = shall.cpu_limit_percent;
     for (old, new) in settled.nics.iter_mut().zip(&shall.nics) {
         let stays = old.attachment == new.attachment && shall.wire_end(new).is_some();
         if !stays {

@@ -7,7 +7,7 @@ use super::wire::WirePlan;
 use super::{Renewal, Seen};
 use crate::blueprint::{Attachment, Carrier, Drive, DriveContent, Nic, NodeBlueprint};
 use crate::observed::{DomainState, ObservedDomain, ObservedWire};
-use crate::plan::starts::Starts;
+use crate::plan::starts::{LIMITED, Starts};
 use crate::plan::{Action, Plan, StepId, Subject};
 use crate::record::NodeRecord;
 use std::collections::BTreeSet;
@@ -95,7 +95,10 @@ pub(super) fn plan_node<'a>(
     if changes.is_empty() && volumes_complete && !is_replaced {
         let domain = node.domain();
         let (action, reason) = match state {
-            DomainState::Running => return adapt(plan, node, observed, world),
+            DomainState::Running => {
+                adapt(plan, node, observed, world);
+                return limit_cpu(plan, starts, node, observed, &[]);
+            }
             DomainState::Paused => {
                 adapt(plan, node, observed, world);
                 (Action::ResumeDomain { domain }, "is paused")
@@ -114,7 +117,10 @@ pub(super) fn plan_node<'a>(
         let after = before_start.into_iter().chain(powered_off).chain(carriers);
         let after: Vec<StepId> = after.collect();
         match state {
-            DomainState::Paused => drop(plan.push(&subject, action, reason, &after)),
+            DomainState::Paused => {
+                let resumed = plan.push(&subject, action, reason, &after);
+                limit_cpu(plan, starts, node, observed, &[resumed]);
+            }
             _ => drop(starts.start(plan, node, action, reason, after)),
         }
         return;
@@ -165,13 +171,14 @@ pub(super) fn adapt(
     if *was == settled {
         return;
     }
-    let mut reason = link_changes(was, &settled).join(", ");
+    let mut reasons = link_changes(was, &settled);
     if was.after != settled.after {
-        reason = match reason.is_empty() {
-            true => "it starts after others now".to_owned(),
-            false => format!("{reason}, it starts after others now"),
-        };
+        reasons.push("it starts after others now".to_owned());
     }
+    if was.cpu_limit_percent != settled.cpu_limit_percent {
+        reasons.push("its CPU limit is another now".to_owned());
+    }
+    let mut reason = reasons.join(", ");
     if !node.drives.iter().all(|drive| is_written(drive, was)) {
         reason += "; its generated configuration follows when `up` starts it next";
     }
@@ -182,6 +189,19 @@ pub(super) fn adapt(
         }),
     };
     plan.push(&Subject::Node(node.node.clone()), action, reason, &carriers);
+}
+
+/// Gives a node that runs the CPU limit that it shall have.
+fn limit_cpu(
+    plan: &mut Plan,
+    starts: &mut Starts<'_>,
+    node: &NodeBlueprint,
+    observed: &ObservedDomain,
+    after: &[StepId],
+) {
+    if observed.cpu_limit_percent != node.cpu_limit_percent {
+        starts.limit_cpu(plan, node, after, LIMITED);
+    }
 }
 
 /// Gives interfaces that are on the wire the carriers that they shall have.
