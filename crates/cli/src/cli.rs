@@ -301,6 +301,9 @@ pub(crate) struct SshArgs {
     /// User to log in as [default: that of the kind]
     #[arg(long, short, value_name = "USER")]
     pub(crate) login: Option<String>,
+    /// By its IPv6 address
+    #[arg(long = "ipv6", short = '6')]
+    pub(crate) over_ipv6: bool,
     /// Command to run there, with its options
     #[arg(
         trailing_var_arg = true,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use vnflab_model::blueprint::{
     Accelerator, Access, CarrierPolicy, Console, MachineBlueprint, NodeBlueprint, ReadyBlueprint,
-    domain_name,
+    UserOrigin, domain_name,
 };
 use vnflab_model::kind::{Firmware, Machine, Video};
 use vnflab_model::observed::{DomainState, Observed, ObservedDomain};
@@ -78,7 +78,9 @@ fn blueprint(lab: &str, node: &str, index: usize) -> NodeBlueprint {
         access: Some(Access {
             ssh: address(index, 2200),
             address: IpAddr::V4(Ipv4Addr::new(10, 0, 2, 15)),
+            ipv6: None,
             user: Some("admin".to_owned()),
+            user_origin: UserOrigin::Made,
         }),
         after: Vec::new(),
     }

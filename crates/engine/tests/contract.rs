@@ -429,6 +429,7 @@ fn lease(third: u8) -> Lease {
         mac: "52:54:00:77:77:77".to_owned(),
         address: [10, 213, third, 99].into(),
         name: "late".to_owned(),
+        ipv6: Some([0xfd00, 213, u16::from(third), 0, 0, 0, 0, 99].into()),
     }
 }
 

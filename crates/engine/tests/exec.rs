@@ -15,7 +15,7 @@ use support::TestLab;
 use tempfile::TempDir;
 use vnflab_engine::exec::{self, ExecError, OUTPUT_LIMIT, Output, Request, Way};
 use vnflab_engine::ssh::Keyring;
-use vnflab_model::blueprint::{Access, NodeBlueprint};
+use vnflab_model::blueprint::{Access, NodeBlueprint, UserOrigin};
 use vnflab_model::kind::{Catalogue, Kind, Login};
 use vnflab_testkit::Proof;
 
@@ -145,7 +145,9 @@ impl Subject {
         node.access = Some(Access {
             ssh: server,
             address: server.ip(),
+            ipv6: None,
             user: Some("admin".to_owned()),
+            user_origin: UserOrigin::Made,
         });
         let catalogue = Catalogue::with_overlay(&[]).unwrap();
         let folder = tempfile::tempdir().unwrap();

@@ -19,6 +19,7 @@
 
 mod address;
 mod interfaces;
+pub(crate) mod ipv6;
 mod listener;
 mod management;
 mod numbering;
@@ -27,7 +28,7 @@ mod wire;
 
 use crate::blueprint::{
     Access, Blueprint, Console, Drive, DriveContent, MachineBlueprint, MediaDevice,
-    MediaFilesystem, NodeBlueprint, ReadyBlueprint, StartLimit,
+    MediaFilesystem, NodeBlueprint, ReadyBlueprint, StartLimit, UserOrigin,
 };
 use crate::day0::{self, CLOUD_USER, Day0Medium, Day0Request, Startup};
 use crate::domain_xml::{drives_fit, nic_limit};
@@ -189,7 +190,7 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
             startup_config: config.as_ref(),
             nics: &nics,
             loopback: loopbacks[position],
-            management: management.address(position),
+            management: management.addresses(position),
             authorized_keys: request.authorized_keys,
         };
         let day0 = day0::medium(&day0_request)
@@ -310,21 +311,30 @@ fn access(
     use management::NodeManagement;
     let login = node.login_after_day0().map(|login| login.user.clone());
     let user = login.or_else(|| day0::makes_user(node).then(|| CLOUD_USER.to_owned()));
+    let user_origin = match node.guest.day0.login {
+        Some(_) if !node.has_management_config() => UserOrigin::Shipped,
+        _ => UserOrigin::Made,
+    };
     match management {
         NodeManagement::User => Some(Access {
             ssh: forwarded,
             address: IpAddr::V4(management::USER_NETWORK_GUEST),
+            ipv6: None,
             user,
+            user_origin,
         }),
         NodeManagement::Bridge {
             address: Some(address),
+            ipv6,
             ..
         } => {
             let address = IpAddr::V4(*address);
             Some(Access {
                 ssh: SocketAddr::new(address, 22),
                 address,
+                ipv6: *ipv6,
                 user,
+                user_origin,
             })
         }
         NodeManagement::Bridge { address: None, .. } | NodeManagement::Unconnected => None,

@@ -19,7 +19,7 @@ pub use wire_change::WireChange;
 use crate::kind::{Bus, DiskCache, Firmware, Machine, MachineSwitch, NicModel, Video};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// The wire's end for data interface n of a node is bound to this port plus n.
@@ -499,9 +499,32 @@ pub struct Access {
     pub ssh: SocketAddr,
     /// The address that the node has on its management interface.
     pub address: IpAddr,
+    /// The same in IPv6, where the lab's management has it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ipv6: Option<Ipv6Addr>,
     /// The user to log in as, where the kind has one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub user: Option<String>,
+    /// Who made that user.
+    #[serde(skip_serializing_if = "UserOrigin::is_made", default)]
+    pub user_origin: UserOrigin,
+}
+
+/// Who made the user that one logs in as; its password depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UserOrigin {
+    /// The generated part of the first configuration.
+    #[default]
+    Made,
+    /// The vendor: it is in the image.
+    Shipped,
+}
+
+impl UserOrigin {
+    fn is_made(&self) -> bool {
+        *self == Self::Made
+    }
 }
 
 /// A management network that we make.
@@ -520,8 +543,21 @@ pub struct NetworkBlueprint {
     pub gateway: Ipv4Addr,
     /// Length of the network's prefix.
     pub prefix_length: u8,
+    /// The same in IPv6, where the lab asks for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ipv6: Option<NetworkIpv6>,
     /// DHCP leases, fixed by MAC address. They may change while the network runs.
     pub leases: Vec<Lease>,
+}
+
+/// The IPv6 side of a management network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct NetworkIpv6 {
+    /// The host's own address on it.
+    pub gateway: Ipv6Addr,
+    /// Length of the network's prefix.
+    pub prefix_length: u8,
 }
 
 /// How a network forwards.
@@ -544,4 +580,15 @@ pub struct Lease {
     pub address: Ipv4Addr,
     /// The node's name, which DNS answers too.
     pub name: String,
+    /// The IPv6 address that DNS answers beside the other: DHCPv6 knows no MAC addresses, so that
+    /// it is given to the node by its first configuration.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ipv6: Option<Ipv6Addr>,
+}
+
+impl Lease {
+    /// Whether another one has the same name and IPv4 address for the same MAC address.
+    pub fn is_same_in_ipv4(&self, other: &Self) -> bool {
+        (&self.mac, self.address, &self.name) == (&other.mac, other.address, &other.name)
+    }
 }

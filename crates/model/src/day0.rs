@@ -22,8 +22,9 @@ use crate::blueprint::{MediaContent, MediaFilesystem, MediaNaming, Nic};
 use crate::hash;
 use crate::kind::{Day0, MediaForm, MediaNames, MediumDevice};
 use crate::lab::Node;
+use ipnet::{Ipv4Net, Ipv6Net};
 use minijinja::Value;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 pub use template::{TemplateError, mistake as template_mistake};
 
@@ -60,15 +61,22 @@ impl Startup {
     }
 }
 
-/// The address that a node has on its management interface.
+/// The addresses that a node has on its management interface, as far as they are known beforehand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ManagementAddresses {
+    /// In IPv4.
+    pub ipv4: Option<ManagementAddress<Ipv4Net>>,
+    /// In IPv6.
+    pub ipv6: Option<ManagementAddress<Ipv6Net>>,
+}
+
+/// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ManagementAddress {
-    /// The address.
-    pub address: Ipv4Addr,
-    /// Length of its network's prefix.
-    pub prefix_length: u8,
+pub struct ManagementAddress<Net> {
+    /// The address in its network.
+    pub net: Net,
     /// The way out, if there is one.
-    pub gateway: Option<Ipv4Addr>,
+    pub gateway: Option<IpAddr>,
 }
 
 /// Everything that a first configuration follows from.
@@ -86,8 +94,8 @@ pub struct Day0Request<'a> {
     pub nics: &'a [Nic],
     /// The loopback address that a generated configuration uses.
     pub loopback: Ipv4Addr,
-    /// Its management address, where it is known beforehand.
-    pub management: Option<ManagementAddress>,
+    /// Its management addresses.
+    pub management: ManagementAddresses,
     /// Public SSH keys that may log in.
     pub authorized_keys: &'a [String],
 }
@@ -146,7 +154,7 @@ pub fn smbios(request: &Day0Request<'_>) -> Result<Vec<(String, String, String)>
     if own.is_empty() {
         return Ok(fields);
     }
-    let facts = context::facts(request);
+    let facts = parts(request)?.facts;
     for field in own {
         let key = format!("day0.smbios.{}.{}", field.table, field.field);
         let value = template::render(&of_kind(node, &key), &field.value, &facts)?;

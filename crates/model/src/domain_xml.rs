@@ -110,6 +110,12 @@ pub fn network_xml(network: &NetworkBlueprint) -> String {
         escape(&network.bridge)
     ));
     xml.line(&format!("<domain name='{}' localOnly='yes'/>", network.lab));
+    let names: Vec<String> = network.leases.iter().filter_map(name_xml).collect();
+    if !names.is_empty() {
+        xml.open("<dns>");
+        names.iter().for_each(|name| xml.line(name));
+        xml.close("</dns>");
+    }
     xml.open(&format!(
         "<ip address='{gateway}' netmask='{}'>",
         subnet.netmask()
@@ -122,14 +128,33 @@ pub fn network_xml(network: &NetworkBlueprint) -> String {
     }
     xml.close("</dhcp>");
     xml.close("</ip>");
+    if let Some(ipv6) = &network.ipv6 {
+        let crate::blueprint::NetworkIpv6 {
+            gateway,
+            prefix_length,
+        } = ipv6;
+        xml.line(&format!(
+            "<ip family='ipv6' address='{gateway}' prefix='{prefix_length}'/>"
+        ));
+    }
     xml.close("</network>");
     xml.text
 }
 
 /// libvirt's element for a lease, as its network update call takes it.
 pub fn lease_xml(lease: &crate::blueprint::Lease) -> String {
-    let crate::blueprint::Lease { mac, address, name } = lease;
+    let crate::blueprint::Lease {
+        mac, address, name, ..
+    } = lease;
     format!("<host mac='{mac}' name='{name}' ip='{address}'/>")
+}
+
+/// libvirt's element for the name of a lease's IPv6 address, if it has one.
+pub fn name_xml(lease: &crate::blueprint::Lease) -> Option<String> {
+    let (ipv6, name) = (lease.ipv6?, &lease.name);
+    Some(format!(
+        "<host ip='{ipv6}'><hostname>{name}</hostname></host>"
+    ))
 }
 
 /// First and last address of the upper quarter of a subnet, without the broadcast address.

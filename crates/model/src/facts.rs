@@ -1,6 +1,7 @@
 //! What the checks have to know of the world, gathered by the engine beforehand.
 
 use crate::blueprint::Accelerator;
+use crate::observed::Scope;
 use crate::spec::ImageSpec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -22,6 +23,8 @@ pub struct Facts {
     pub memory_available_mib: Option<u64>,
     /// How the host executes guests; `None` where it was not looked at.
     pub accelerator: Option<Accelerator>,
+    /// Whose libvirt it is; `None` where it was not looked at.
+    pub scope: Option<Scope>,
     /// CPUs of the host.
     pub cpus: Option<u32>,
     /// Why guests cannot be limited in what they take of the host's CPUs; `None` where they can.

@@ -6,14 +6,14 @@
 
 use crate::blueprint::{After, JunctionKind, JunctionState, WireEnd, end_name};
 use crate::day0::Startup;
-use crate::kind::{Dialect, Kind, Login};
+use crate::kind::{Dialect, Kind, Login, MediaForm};
 use crate::lab_check::LabCheck;
 use crate::mac::MacAddress;
 use crate::name::Name;
 use crate::span::Span;
 use crate::spec::{ImageSpec, ManagementMode, NetworkSpec, Transport, WireSpec};
-use ipnet::{IpNet, Ipv4Net};
-use std::net::{IpAddr, Ipv4Addr};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use vnflab_impairment::Impairment;
 
@@ -156,6 +156,10 @@ pub struct Node {
     pub management_ipv4: Option<Ipv4Addr>,
     /// Where it is given.
     pub management_ipv4_span: Option<Span>,
+    /// IPv6 address on the management network, if fixed.
+    pub management_ipv6: Option<Ipv6Addr>,
+    /// Where it is fixed.
+    pub management_ipv6_span: Option<Span>,
     /// Host bridge of the management interface, if the node has its own.
     pub management_bridge: Option<String>,
     /// TCP port of the console, if fixed, with its place.
@@ -202,6 +206,19 @@ impl Node {
         let is_wanted = self.management_config && self.config_medium.is_none();
         let is_taken = day0.takes_config() || self.guest.types_configuration();
         is_wanted && is_taken && day0.management.is_some()
+    }
+
+    /// Whether what is generated gives the management interface an IPv6 address where the lab has
+    /// one for it.
+    pub fn is_given_ipv6(&self) -> bool {
+        const FACT: &str = "management.ipv6";
+        let day0 = &self.guest.day0;
+        let of_kind = day0.management.as_ref();
+        let by_kind = of_kind.is_some_and(|text| text.contains(FACT));
+        let is_cloud = matches!(day0.form, MediaForm::Nocloud | MediaForm::ConfigDrive);
+        let by_cloud = is_cloud && self.management_config && self.config_medium.is_none();
+        let by_smbios = day0.smbios.iter().any(|field| field.value.contains(FACT));
+        by_cloud || by_smbios || (by_kind && self.has_management_config())
     }
 
     /// Whether another kind's image boots in place of its own.
@@ -342,6 +359,10 @@ pub struct Management {
     pub bridge: Option<String>,
     /// The subnet, if the lab gives it.
     pub ipv4_subnet: Option<Ipv4Net>,
+    /// The IPv6 subnet; without it management has no IPv6.
+    pub ipv6_subnet: Option<Ipv6Net>,
+    /// Where the settings are written that only networks of the host heed, each with what it is.
+    pub network_spans: Vec<(&'static str, Span)>,
     /// Bridges that have their own subnet.
     pub networks: Vec<NetworkSpec>,
 }

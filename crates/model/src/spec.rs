@@ -9,7 +9,7 @@ use crate::mac::MacAddress;
 use crate::span::{Span, Spanned};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use vnflab_impairment::Settings;
 use vnflab_impairment::unit::{Duration, Percent};
 
@@ -65,6 +65,8 @@ pub struct NodeSpec {
     pub mac: Option<Spanned<MacAddress>>,
     /// Address on the management network.
     pub management_ipv4: Option<Spanned<Ipv4Addr>>,
+    /// IPv6 address on the management network.
+    pub management_ipv6: Option<Spanned<Ipv6Addr>>,
     /// Host bridge of the management interface.
     pub management_bridge: Option<Spanned<String>>,
     /// TCP port of the console.
@@ -287,6 +289,8 @@ pub struct ManagementSpec {
     pub bridge: Option<Spanned<String>>,
     /// The subnet; chosen free by default.
     pub ipv4_subnet: Option<Spanned<ipnet::Ipv4Net>>,
+    /// The IPv6 subnet; none by default.
+    pub ipv6_subnet: Option<Spanned<ipnet::Ipv6Net>>,
     /// Bridges with their own subnets and modes (the origin has two).
     pub networks: Vec<NetworkSpec>,
 }

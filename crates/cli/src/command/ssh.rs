@@ -4,10 +4,12 @@ use crate::cli::{Global, SshArgs};
 use crate::context::{self, World};
 use crate::error::{CommandError, ErrorKind};
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 use vnflab_engine::exec::Password;
 use vnflab_engine::ssh::{Keyring, Login};
+use vnflab_model::inventory::SSH_PORT;
 use vnflab_model::kind::{Algorithms, SshLogin};
 use vnflab_model::observed::{DomainState, Locality};
 
@@ -30,12 +32,22 @@ pub(super) fn run(global: &Global, arguments: &SshArgs) -> Result<ExitCode, Comm
         let message = format!("the SSH port of `{node}` is on another host's loopback");
         return Err(failed(message).hint("Run `vnflab ssh` on that host."));
     }
+    let server = match (arguments.over_ipv6, access.ipv6) {
+        (false, _) => access.ssh,
+        (true, Some(ipv6)) => SocketAddr::new(ipv6.into(), SSH_PORT),
+        (true, None) => {
+            return Err(
+                failed(format!("`{node}` has no IPv6 address for management"))
+                    .hint("`mgmt: {ipv6-subnet: fd00:10::/64}` in the lab file gives it one."),
+            );
+        }
+    };
     let keyring = Keyring::open()?;
     let kind = workspace.catalogue().find(&blueprint.guest);
     let automation = kind.map(|kind| &kind.automation);
     let known_hosts = keyring.known_hosts(&blueprint.lab);
     let login = Login {
-        server: access.ssh,
+        server,
         user: arguments.login.as_deref().or(access.user.as_deref()),
         key: keyring.key(),
         known_hosts: &known_hosts,
@@ -46,7 +58,7 @@ pub(super) fn run(global: &Global, arguments: &SshArgs) -> Result<ExitCode, Comm
     // Whoever names a user types the password, too; a kind whose password is known spares that.
     let password = kind
         .filter(|kind| kind.automation.ssh == SshLogin::Password && arguments.login.is_none())
-        .and_then(|kind| kind.password_of(access.user.as_deref()?));
+        .and_then(|kind| kind.password_of(access));
     let Some(password) = password else {
         // From here on this process is `ssh`, unless there is none.
         return Err(not_run(&login.command().exec()));

@@ -6,7 +6,7 @@ use crate::context::Listed;
 use crate::error::CommandError;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use vnflab_engine::provision::State;
 use vnflab_engine::workspace::NodeStatus;
 use vnflab_model::blueprint::NodeBlueprint;
@@ -90,7 +90,12 @@ fn configured(screen: &Screen, state: Option<&State>) -> String {
 fn address(blueprint: &NodeBlueprint) -> String {
     match &blueprint.access {
         None => "-".to_owned(),
-        Some(access) if access.ssh.ip() == access.address => access.address.to_string(),
+        Some(access) if access.ssh.ip() == access.address => {
+            let ipv6 = access.ipv6.map(IpAddr::V6);
+            let all = [access.address].into_iter().chain(ipv6);
+            let all: Vec<String> = all.map(|address| address.to_string()).collect();
+            all.join(", ")
+        }
         Some(access) => access.ssh.to_string(),
     }
 }
@@ -113,6 +118,8 @@ struct NodeJson<'a> {
     console: SocketAddr,
     console_log: &'a str,
     address: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ipv6: Option<Ipv6Addr>,
     ssh: Option<SocketAddr>,
     loopback: Option<Ipv4Addr>,
     uptime_seconds: Option<u64>,
@@ -142,6 +149,7 @@ impl<'a> NodeJson<'a> {
             console: blueprint.console.listen,
             console_log: &blueprint.console.log_path,
             address: access.map(|access| access.address),
+            ipv6: access.and_then(|access| access.ipv6),
             ssh: access.map(|access| access.ssh),
             loopback: blueprint.loopback,
             uptime_seconds: row.uptime.map(|uptime| uptime.as_secs()),

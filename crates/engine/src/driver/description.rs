@@ -6,7 +6,7 @@ use super::{DriverError, ObjectKind};
 use ipnet::Ipv4Net;
 use roxmltree::{Document, Node};
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 use vnflab_model::blueprint::{Carrier, Lease, NetworkBlueprint};
 use vnflab_model::record::{NAMESPACE, NodeRecord, RecordError, network_from_xml};
@@ -240,6 +240,22 @@ pub fn network_facts(xml: &str) -> Result<NetworkFacts, DriverError> {
                 .filter_map(lease),
         );
     }
+    let dns = child(root, "dns")
+        .into_iter()
+        .flat_map(|dns| dns.children());
+    let names: Vec<(String, Ipv6Addr)> = dns
+        .filter(|host| host.has_tag_name("host"))
+        .filter_map(|host| {
+            Some((
+                text_of(host, "hostname")?,
+                host.attribute("ip")?.parse().ok()?,
+            ))
+        })
+        .collect();
+    for lease in &mut facts.leases {
+        let name = names.iter().find(|(name, _)| *name == lease.name);
+        lease.ipv6 = name.map(|(_, address)| *address);
+    }
     Ok(facts)
 }
 
@@ -258,6 +274,7 @@ fn lease(host: Node<'_, '_>) -> Option<Lease> {
         mac: host.attribute("mac")?.to_owned(),
         address: host.attribute("ip")?.parse().ok()?,
         name: host.attribute("name").unwrap_or_default().to_owned(),
+        ipv6: None,
     })
 }
 

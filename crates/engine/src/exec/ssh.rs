@@ -54,7 +54,7 @@ pub(super) fn run(request: &Request<'_>, access: &Access) -> Result<Output, Exec
     };
     let password = request
         .kind
-        .and_then(|kind| kind.password_of(access.user.as_deref()?))
+        .and_then(|kind| kind.password_of(access))
         .map(|password| Password::new(keyring.folder(), password))
         .transpose()?;
     let mut log = File::from(memfd_create("ssh", MemfdFlags::CLOEXEC).map_err(io::Error::from)?);

@@ -35,6 +35,7 @@ pub(super) fn gather(
         cpus: Some(host.cpus),
         accelerator: Some(host.accelerator),
         no_cpu_limits: host.no_cpu_limits.clone(),
+        scope: Some(host.scope),
         labs: labs(observed),
         this_source: reading.origin.display().to_string(),
         ..Facts::default()

@@ -3,12 +3,12 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use vnflab_model::blueprint::{
     Accelerator, After, Attachment, Blueprint, Carrier, CarrierPolicy, Console, Drive,
     DriveContent, Forward, Junction, JunctionKind, JunctionState, Lease, MachineBlueprint,
-    MediaContent, MediaDevice, MediaFilesystem, MediaNaming, NetworkBlueprint, Nic, NicRole,
-    NodeBlueprint, ReadyBlueprint, StartLimit, WireBlueprint, WireEnd,
+    MediaContent, MediaDevice, MediaFilesystem, MediaNaming, NetworkBlueprint, NetworkIpv6, Nic,
+    NicRole, NodeBlueprint, ReadyBlueprint, StartLimit, WireBlueprint, WireEnd,
 };
 use vnflab_model::kind::{Bus, Firmware, Machine, NicModel, Video};
 use vnflab_model::observed::VolumeName;
@@ -139,6 +139,16 @@ impl TestLab {
             mac: mac(0, index, 0),
             address: Ipv4Addr::new(10, 213, third, 10 + number(index)),
             name: node.name.clone(),
+            ipv6: Some(Ipv6Addr::new(
+                0xfd00,
+                213,
+                u16::from(third),
+                0,
+                0,
+                0,
+                0,
+                10 + index as u16,
+            )),
         });
         NetworkBlueprint {
             lab: self.name.clone(),
@@ -147,6 +157,10 @@ impl TestLab {
             forward: Forward::Nat,
             gateway: Ipv4Addr::new(10, 213, third, 1),
             prefix_length: 24,
+            ipv6: Some(NetworkIpv6 {
+                gateway: Ipv6Addr::new(0xfd00, 213, u16::from(third), 0, 0, 0, 0, 1),
+                prefix_length: 64,
+            }),
             leases: leases.collect(),
         }
     }

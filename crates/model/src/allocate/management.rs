@@ -1,15 +1,16 @@
 //! How each node is reached from the host, and the networks that this takes.
 
+use super::ipv6;
 use super::{AllocateError, Request};
 use crate::blueprint::{Forward, Lease, NetworkBlueprint};
-use crate::day0::ManagementAddress;
+use crate::day0::{ManagementAddress, ManagementAddresses};
 use crate::hash;
 use crate::lab::Node;
 use crate::observed::Scope;
 use crate::spec::ManagementMode;
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The guest's address in QEMU's user-mode networking, the same in every guest (QEMU's default).
 pub(super) const USER_NETWORK_GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
@@ -20,7 +21,7 @@ const USER_NETWORK_PREFIX: u8 = 24;
 
 /// First host part that a node gets by its number; those below are for the gateway and for what
 /// people set by hand.
-const FIRST_HOST: u32 = 10;
+pub(super) const FIRST_HOST: u32 = 10;
 
 /// Free subnets are looked for here: private (RFC 1918), and rarely used by home routers.
 const SUBNET_POOL: &str = "172.16.0.0/12";
@@ -40,6 +41,8 @@ pub(super) enum NodeManagement {
         bridge: String,
         /// The node's address, where we give it or the lab tells it.
         address: Option<Ipv4Addr>,
+        /// The same in IPv6, where its first configuration gives it that.
+        ipv6: Option<Ipv6Addr>,
     },
     /// By user-mode networking.
     User,
@@ -54,27 +57,39 @@ pub(super) struct LabManagement {
     pub(super) networks: Vec<NetworkBlueprint>,
     /// For each node, in the order of the lab.
     pub(super) nodes: Vec<NodeManagement>,
+    /// For each node its address in IPv6, if it has one.
+    pub(super) ipv6: Vec<Option<ManagementAddress<Ipv6Net>>>,
 }
 
 impl LabManagement {
-    /// The address that a node has by the lab's order, where we know its network.
-    pub(super) fn address(&self, position: usize) -> Option<ManagementAddress> {
-        match &self.nodes[position] {
-            NodeManagement::User => Some(ManagementAddress {
-                address: USER_NETWORK_GUEST,
-                prefix_length: USER_NETWORK_PREFIX,
-                gateway: Some(USER_NETWORK_GATEWAY),
-            }),
-            NodeManagement::Bridge { bridge, address } => {
-                let network = self.networks.iter().find(|one| one.bridge == *bridge)?;
-                Some(ManagementAddress {
-                    address: (*address)?,
-                    prefix_length: network.prefix_length,
-                    gateway: Some(network.gateway),
-                })
-            }
-            NodeManagement::Unconnected => None,
+    /// The addresses that a node has by the lab's order, where we know its network.
+    pub(super) fn addresses(&self, position: usize) -> ManagementAddresses {
+        let ipv4 = match &self.nodes[position] {
+            NodeManagement::User => Ipv4Net::new(USER_NETWORK_GUEST, USER_NETWORK_PREFIX)
+                .ok()
+                .map(|net| ManagementAddress {
+                    net,
+                    gateway: Some(USER_NETWORK_GATEWAY.into()),
+                }),
+            NodeManagement::Bridge {
+                bridge,
+                address: Some(address),
+                ..
+            } => self.on_network(bridge, *address),
+            NodeManagement::Bridge { address: None, .. } | NodeManagement::Unconnected => None,
+        };
+        ManagementAddresses {
+            ipv4,
+            ipv6: self.ipv6[position],
         }
+    }
+
+    fn on_network(&self, bridge: &str, address: Ipv4Addr) -> Option<ManagementAddress<Ipv4Net>> {
+        let network = self.networks.iter().find(|one| one.bridge == *bridge)?;
+        Some(ManagementAddress {
+            net: Ipv4Net::new(address, network.prefix_length).ok()?,
+            gateway: Some(network.gateway.into()),
+        })
     }
 }
 
@@ -85,6 +100,7 @@ pub(super) fn allocate(
     let everywhere = |management: NodeManagement| LabManagement {
         networks: Vec::new(),
         nodes: vec![management; request.lab.nodes.len()],
+        ipv6: vec![None; request.lab.nodes.len()],
     };
     match (request.lab.management.mode, request.host.scope) {
         (Some(ManagementMode::None), _) => Ok(everywhere(NodeManagement::Unconnected)),
@@ -113,15 +129,18 @@ fn bridged(
     }
     let several = positions.len() > 1;
     let mut nodes = vec![NodeManagement::Unconnected; lab.nodes.len()];
+    let mut all_ipv6 = vec![None; lab.nodes.len()];
     let mut networks = Vec::new();
     let mut subnets: BTreeSet<Ipv4Net> = BTreeSet::new();
     for (bridge, positions) in positions {
         if belongs_to_others(request, &bridge) {
             for position in positions {
-                let address = lab.nodes[position].management_ipv4;
+                let node = &lab.nodes[position];
+                all_ipv6[position] = ipv6::told(lab, node);
                 nodes[position] = NodeManagement::Bridge {
                     bridge: bridge.clone(),
-                    address,
+                    address: node.management_ipv4,
+                    ipv6: node.management_ipv6,
                 };
             }
             continue;
@@ -129,17 +148,27 @@ fn bridged(
         let subnet = subnet(request, &bridge, &positions, numbers, &subnets)?;
         subnets.insert(subnet);
         let addresses = addresses(request, subnet, &positions, numbers)?;
+        let ipv6 = ipv6::network(lab, &bridge, &positions, numbers)?;
         let mut leases = Vec::new();
         for (position, address) in positions.into_iter().zip(addresses) {
+            let node = &lab.nodes[position];
+            all_ipv6[position] = ipv6.address(position);
+            // What the node is not given nobody shall try.
+            let has_ipv6 = node.management_ipv6.is_some() || node.is_given_ipv6();
+            let ipv6 = all_ipv6[position].filter(|_| has_ipv6);
+            let ipv6 = ipv6.map(|ipv6| ipv6.net.addr());
+            // libvirt knows it by the name, which is that of one node for DNS.
+            let is_named = leases.iter().all(|one: &Lease| one.name != node.hostname);
             nodes[position] = NodeManagement::Bridge {
                 bridge: bridge.clone(),
                 address: Some(address),
+                ipv6,
             };
-            let node = &lab.nodes[position];
             leases.push(Lease {
                 mac: super::interfaces::management_mac(request, node).to_string(),
                 address,
                 name: node.hostname.clone(),
+                ipv6: ipv6.filter(|_| is_named),
             });
         }
         leases.sort();
@@ -160,10 +189,15 @@ fn bridged(
             forward,
             gateway: gateway(subnet),
             prefix_length: subnet.prefix_len(),
+            ipv6: ipv6.blueprint(),
             leases,
         });
     }
-    Ok(LabManagement { networks, nodes })
+    Ok(LabManagement {
+        networks,
+        nodes,
+        ipv6: all_ipv6,
+    })
 }
 
 fn bridge_of(request: &Request<'_>, node: &Node) -> String {

@@ -47,7 +47,7 @@ pub(crate) fn rehearse(lab: &Lab, facts: &Facts) -> Vec<(usize, TemplateError)> 
             startup_config: Some(&config),
             nics,
             loopback: loopbacks[position],
-            management: management.address(position),
+            management: management.addresses(position),
             authorized_keys: request.authorized_keys,
         };
         Some((position, day0::medium(&request).err()?))

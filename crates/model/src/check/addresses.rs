@@ -1,6 +1,7 @@
 //! Addresses that clash or do not fit their network.
 
 use super::Rule;
+use crate::allocate::ipv6;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::facts::Facts;
@@ -130,55 +131,88 @@ fn management(lab: &Lab, found: &mut Diagnostics) {
         .iter()
         .map(|network| (network.bridge.as_str(), network.ipv4_subnet))
         .collect();
-    let mut first: HashMap<Ipv4Addr, (&str, Span)> = HashMap::new();
+    let mut first: HashMap<IpAddr, (&str, Span)> = HashMap::new();
     for node in &lab.nodes {
-        let Some(address) = node.management_ipv4 else {
-            continue;
-        };
-        let name = node.name.as_str();
-        let span = node.management_ipv4_span.unwrap_or(node.span);
-        match first.get(&address) {
-            None => {
-                first.insert(address, (name, span));
-            }
-            Some((other, place)) => found.push(
-                Diagnostic::error(
-                    code::DUPLICATE_ADDRESS,
-                    format!("the management address {address} is given twice"),
-                )
-                .at(span, format!("given to `{name}` too"))
-                .and_at(*place, format!("given to `{other}` first"))
-                .help("change one of the two, or leave it out: then one is chosen"),
-            ),
-        }
         let subnet = match &node.management_bridge {
             Some(bridge) => by_bridge.get(bridge.as_str()).copied(),
             None => lab.management.ipv4_subnet,
         };
-        if let Some((subnet, reason)) = subnet.and_then(|net| Some((net, misfit(net, address)?))) {
-            found.push(
-                Diagnostic::error(
-                    code::INVALID_ADDRESS,
-                    format!("the management address {address} does not fit {subnet}"),
-                )
-                .at(span, reason)
-                .help(format!(
-                    "use an address of a host in {subnet}; the first one is the gateway"
-                )),
-            );
+        let ipv6_subnet = lab.management.ipv6_subnet;
+        let ipv6_subnet = ipv6_subnet.filter(|_| node.management_bridge.is_none());
+        let ipv4 = (
+            node.management_ipv4.map(IpAddr::V4),
+            node.management_ipv4_span,
+        );
+        let ipv6 = (
+            node.management_ipv6.map(IpAddr::V6),
+            node.management_ipv6_span,
+        );
+        for ((address, span), subnet) in [
+            (ipv4, subnet.map(IpNet::V4)),
+            (ipv6, ipv6_subnet.map(IpNet::V6)),
+        ] {
+            let Some(address) = address else { continue };
+            let span = span.unwrap_or(node.span);
+            managed(node, address, span, subnet, &mut first, found);
         }
     }
 }
 
-fn misfit(subnet: Ipv4Net, address: Ipv4Addr) -> Option<&'static str> {
+fn managed<'a>(
+    node: &'a Node,
+    address: IpAddr,
+    span: Span,
+    subnet: Option<IpNet>,
+    first: &mut HashMap<IpAddr, (&'a str, Span)>,
+    found: &mut Diagnostics,
+) {
+    let name = node.name.as_str();
+    match first.get(&address) {
+        None => {
+            first.insert(address, (name, span));
+        }
+        Some((other, place)) => found.push(
+            Diagnostic::error(
+                code::DUPLICATE_ADDRESS,
+                format!("the management address {address} is given twice"),
+            )
+            .at(span, format!("given to `{name}` too"))
+            .and_at(*place, format!("given to `{other}` first"))
+            .help("change one of the two, or leave it out: then one is chosen"),
+        ),
+    }
+    if let Some((subnet, reason)) = subnet.and_then(|net| Some((net, misfit(net, address)?))) {
+        found.push(
+            Diagnostic::error(
+                code::INVALID_ADDRESS,
+                format!("the management address {address} does not fit {subnet}"),
+            )
+            .at(span, reason)
+            .help(format!(
+                "use an address of a host in {subnet}; the first one is the gateway"
+            )),
+        );
+    }
+}
+
+fn misfit(subnet: IpNet, address: IpAddr) -> Option<&'static str> {
     if !subnet.contains(&address) {
         return Some("not in the management subnet");
     }
-    let gateway = u32::from(subnet.network())
-        .checked_add(1)
-        .map(Ipv4Addr::from);
-    if gateway == Some(address) {
-        return Some("this is the gateway");
+    match (subnet, address) {
+        (IpNet::V4(subnet), IpAddr::V4(address)) => {
+            let gateway = u32::from(subnet.network()).checked_add(1);
+            match gateway.map(Ipv4Addr::from) == Some(address) {
+                true => Some("this is the gateway"),
+                false => host_part(subnet, address),
+            }
+        }
+        (IpNet::V6(subnet), IpAddr::V6(address)) => match address {
+            // The address of all routers of a subnet (RFC 4291, section 2.6.1).
+            address if address == subnet.network() => Some("this is the network itself"),
+            address if address == ipv6::gateway(subnet) => Some("this is the gateway"),
+            _ => None,
+        },
+        (IpNet::V4(_), IpAddr::V6(_)) | (IpNet::V6(_), IpAddr::V4(_)) => None,
     }
-    host_part(subnet, address)
 }

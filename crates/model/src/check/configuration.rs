@@ -7,6 +7,7 @@ use crate::facts::{Facts, FileFact};
 use crate::format::shown;
 use crate::kind::MediaForm;
 use crate::lab::{Lab, Node, StartupConfig};
+use crate::observed::Scope;
 use crate::span::Span;
 use crate::spec::ManagementMode;
 use std::collections::HashSet;
@@ -31,8 +32,9 @@ fn check(lab: &Lab, facts: &Facts, found: &mut Diagnostics) {
             }
         }
         config_without_effect(node, found);
-        management_without_effect(lab, node, found);
+        management_without_effect(lab, facts, node, found);
     }
+    network_without_effect(lab, facts, found);
 }
 
 pub(super) fn file(path: &str, fact: &FileFact, span: Span) -> Option<Diagnostic> {
@@ -91,18 +93,64 @@ fn config_without_effect(node: &Node, found: &mut Diagnostics) {
     );
 }
 
-fn management_without_effect(lab: &Lab, node: &Node, found: &mut Diagnostics) {
+fn management_without_effect(lab: &Lab, facts: &Facts, node: &Node, found: &mut Diagnostics) {
     let reason = if node.kind.interfaces.management.is_none() {
         format!("the kind `{}` has no management interface", node.kind.name)
     } else if lab.management.mode == Some(ManagementMode::None) {
         "the lab's management is `mode: none`".to_owned()
+    } else if let Some(reason) = forwards_ports(lab, facts) {
+        // The MAC address is the guest's, whatever it is connected to.
+        let address = ("management address", node.management_ipv4_span);
+        let ipv6 = ("management IPv6 address", node.management_ipv6_span);
+        let help = "remove it: the guest has 10.0.2.15, and is reached by a port that stays";
+        return ignored(node, &[address, ipv6], reason, help, found);
     } else {
-        return;
+        let has_no_network = lab.management.ipv6_subnet.is_none()
+            && lab.management.bridge.is_none()
+            && node.management_bridge.is_none();
+        let span = node.management_ipv6_span.filter(|_| has_no_network);
+        let ipv6 = ("management IPv6 address", span);
+        let help = "give the network, too, such as `mgmt: {ipv6-subnet: fd00:10::/64}`";
+        return ignored(node, &[ipv6], "management has no IPv6", help, found);
     };
     let settings = [
         ("management MAC address", node.management_mac_span),
         ("management address", node.management_ipv4_span),
+        ("management IPv6 address", node.management_ipv6_span),
     ];
+    ignored(node, &settings, &reason, "remove it", found);
+}
+
+/// Why nodes are reached by forwarded ports, if they are.
+fn forwards_ports(lab: &Lab, facts: &Facts) -> Option<&'static str> {
+    match (lab.management.mode, facts.scope) {
+        (Some(ManagementMode::None), _) => None,
+        (Some(ManagementMode::User), _) => Some("the lab's management is `mode: user`"),
+        (_, Some(Scope::Session)) => Some("a user's session has no networks"),
+        (_, Some(Scope::System) | None) => None,
+    }
+}
+
+fn network_without_effect(lab: &Lab, facts: &Facts, found: &mut Diagnostics) {
+    let Some(reason) = forwards_ports(lab, facts) else {
+        return;
+    };
+    for (what, span) in &lab.management.network_spans {
+        found.push(
+            Diagnostic::warning(code::IGNORED, format!("{what} of `mgmt` has no effect"))
+                .at(*span, reason)
+                .help("it takes `qemu:///system` and `mode: nat` or `route`"),
+        );
+    }
+}
+
+fn ignored(
+    node: &Node,
+    settings: &[(&str, Option<Span>)],
+    reason: &str,
+    help: &str,
+    found: &mut Diagnostics,
+) {
     for (what, span) in settings {
         let Some(span) = span else {
             continue;
@@ -112,8 +160,8 @@ fn management_without_effect(lab: &Lab, node: &Node, found: &mut Diagnostics) {
                 code::IGNORED,
                 format!("the {what} of `{}` has no effect", node.name),
             )
-            .at(span, reason.clone())
-            .help("remove it"),
+            .at(*span, reason)
+            .help(help),
         );
     }
 }

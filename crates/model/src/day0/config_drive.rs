@@ -127,11 +127,11 @@ fn network_data<'a>(request: &Day0Request<'a>) -> NetworkData<'a> {
                 routes: None,
             });
         }
-        let nets = nic
-            .addresses
-            .iter()
-            .filter_map(|address| address.parse().ok());
-        for (position, net) in nets.enumerate() {
+        let management = request.management.ipv6.filter(|_| index == 0);
+        let management = management.map(|ipv6| IpNet::V6(ipv6.net));
+        let nets = nic.addresses.iter();
+        let nets = nets.filter_map(|address| address.parse().ok());
+        for (position, net) in nets.chain(management).enumerate() {
             let net: IpNet = net;
             networks.push(Network {
                 id: format!("{name}-{position}"),

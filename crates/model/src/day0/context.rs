@@ -84,7 +84,9 @@ struct ManagementFacts<'a> {
     interface: Option<&'a str>,
     mac: Option<&'a str>,
     ipv4: Option<AddressFacts>,
-    gateway: Option<Ipv4Addr>,
+    gateway: Option<IpAddr>,
+    ipv6: Option<AddressFacts>,
+    ipv6_gateway: Option<IpAddr>,
 }
 
 #[derive(Serialize)]
@@ -108,11 +110,7 @@ pub(super) fn facts(request: &Day0Request<'_>) -> Value {
         .iter()
         .find(|nic| nic.role == NicRole::Management);
     let login = node.login_after_day0();
-    let address = request.management;
-    let net = |address: &super::ManagementAddress| {
-        let net = ipnet::Ipv4Net::new(address.address, address.prefix_length);
-        Some(AddressFacts::from(IpNet::V4(net.ok()?)))
-    };
+    let super::ManagementAddresses { ipv4, ipv6 } = request.management;
     Value::from(Serde(Facts {
         lab: LabFacts { name: request.lab },
         node: NodeFacts {
@@ -128,8 +126,10 @@ pub(super) fn facts(request: &Day0Request<'_>) -> Value {
         management: ManagementFacts {
             interface: management.map(|nic| nic.name.as_str()),
             mac: management.map(|nic| nic.mac.as_str()),
-            ipv4: address.as_ref().and_then(net),
-            gateway: address.and_then(|address| address.gateway),
+            ipv4: ipv4.map(|ipv4| AddressFacts::from(IpNet::V4(ipv4.net))),
+            gateway: ipv4.and_then(|ipv4| ipv4.gateway),
+            ipv6: ipv6.map(|ipv6| AddressFacts::from(IpNet::V6(ipv6.net))),
+            ipv6_gateway: ipv6.and_then(|ipv6| ipv6.gateway),
         },
         login: LoginFacts {
             user: login.map_or(super::CLOUD_USER, |login| login.user.as_str()),

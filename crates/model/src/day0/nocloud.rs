@@ -8,6 +8,7 @@ use crate::blueprint::NicRole;
 use crate::hash;
 use crate::kind::Dialect;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Begins every configuration that cloud-init shall read as its own.
@@ -114,7 +115,7 @@ struct NetworkConfig<'a> {
 #[serde(rename_all = "kebab-case")]
 struct Ethernet<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    addresses: Option<&'a [String]>,
+    addresses: Option<Cow<'a, [String]>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dhcp4: Option<bool>,
     r#match: Match<'a>,
@@ -196,6 +197,7 @@ fn management<'a>(request: &Day0Request<'a>, file: Option<(&'a String, String)>)
 /// Interfaces are told apart by MAC address and named eth0, eth1, ... in order, whatever the
 /// guest would call them by itself.
 fn network_config<'a>(request: &Day0Request<'a>) -> NetworkConfig<'a> {
+    let management = request.management.ipv6;
     let mut ethernets = BTreeMap::new();
     for nic in request.nics {
         let index = match nic.role {
@@ -209,7 +211,11 @@ fn network_config<'a>(request: &Day0Request<'a>) -> NetworkConfig<'a> {
         }
         let name = format!("{NAMES}{index}");
         let ethernet = Ethernet {
-            addresses: is_data.then_some(nic.addresses.as_slice()),
+            addresses: match is_data {
+                true => Some(Cow::Borrowed(nic.addresses.as_slice())),
+                // DHCP has no say in IPv6: its servers do not know guests by their MAC addresses.
+                false => management.map(|ipv6| Cow::Owned(vec![ipv6.net.to_string()])),
+            },
             dhcp4: (!is_data).then_some(true),
             r#match: Match {
                 macaddress: &nic.mac,

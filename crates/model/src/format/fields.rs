@@ -11,8 +11,8 @@ use crate::span::{Span, Spanned};
 use crate::spec::ImageSpec;
 use crate::yaml::scalar::{self, Schema};
 use crate::yaml::{Entry, Node, Scalar, Value};
-use ipnet::{IpNet, Ipv4Net};
-use std::net::{IpAddr, Ipv4Addr};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use vnflab_impairment::SettingKey;
 use vnflab_impairment::unit::Duration;
@@ -463,18 +463,26 @@ impl<'n> Fields<'n> {
         found: &mut Diagnostics,
     ) -> Option<Spanned<Ipv4Net>> {
         let net: Spanned<Ipv4Net> = self.parsed(key, found)?;
-        if net.value.trunc() != net.value {
-            found.push(
-                Diagnostic::error(
-                    code::INVALID_ADDRESS,
-                    format!("`{}` is an address in a network, not a network", net.value),
-                )
-                .at(net.span, "bits behind the prefix length are set")
-                .help(format!("the network is `{}`", net.value.trunc())),
-            );
-            return None;
-        }
-        Some(net)
+        is_network(IpNet::V4(net.value), net.span, found).then_some(net)
+    }
+
+    /// An IPv6 address.
+    pub(super) fn ipv6(
+        &self,
+        key: &'static Key,
+        found: &mut Diagnostics,
+    ) -> Option<Spanned<Ipv6Addr>> {
+        self.parsed(key, found)
+    }
+
+    /// An IPv6 network; bits behind the prefix length are an error.
+    pub(super) fn ipv6_net(
+        &self,
+        key: &'static Key,
+        found: &mut Diagnostics,
+    ) -> Option<Spanned<Ipv6Net>> {
+        let net: Spanned<Ipv6Net> = self.parsed(key, found)?;
+        is_network(IpNet::V6(net.value), net.span, found).then_some(net)
     }
 
     /// An address with its prefix length, of the family that the caller asks for.
@@ -500,6 +508,22 @@ impl<'n> Fields<'n> {
             false => ImageSpec::Stored(text),
         }))
     }
+}
+
+/// Whether no bit behind the prefix length is set; tells if one is.
+fn is_network(net: IpNet, span: Span, found: &mut Diagnostics) -> bool {
+    let network = net.trunc();
+    if network != net {
+        found.push(
+            Diagnostic::error(
+                code::INVALID_ADDRESS,
+                format!("`{net}` is an address in a network, not a network"),
+            )
+            .at(span, "bits behind the prefix length are set")
+            .help(format!("the network is `{network}`")),
+        );
+    }
+    network == net
 }
 
 /// Reads an address from a scalar.
@@ -530,6 +554,8 @@ fn article(form: Form) -> &'static str {
     match form {
         Form::Ipv4 => "an IPv4 address",
         Form::Ipv4Net => "an IPv4 network",
+        Form::Ipv6 => "an IPv6 address",
+        Form::Ipv6Net => "an IPv6 network",
         Form::InterfaceAddress => "an address with a prefix length",
         _ => "an IP address",
     }

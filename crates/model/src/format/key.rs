@@ -46,6 +46,10 @@ pub enum Form {
     Ipv4,
     /// An IPv4 network, such as `10.0.0.0/16`.
     Ipv4Net,
+    /// An IPv6 address without a prefix length.
+    Ipv6,
+    /// An IPv6 network, such as `fd00:10::/64`.
+    Ipv6Net,
     /// An address with its prefix length, such as `10.0.0.1/24`.
     InterfaceAddress,
     /// An image: a path, or a name in the image store.
@@ -117,6 +121,8 @@ impl Form {
             Self::Address => "an IP address, such as `127.0.0.1`".to_owned(),
             Self::Ipv4 => "an IPv4 address, such as `192.168.10.100`".to_owned(),
             Self::Ipv4Net => "an IPv4 network, such as `10.0.0.0/16`".to_owned(),
+            Self::Ipv6 => "an IPv6 address, such as `fd00:10::100`".to_owned(),
+            Self::Ipv6Net => "an IPv6 network, such as `fd00:10::/64`".to_owned(),
             Self::InterfaceAddress => {
                 "an address with its prefix length, such as `10.0.0.1/24`".to_owned()
             }

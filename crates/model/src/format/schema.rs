@@ -176,7 +176,8 @@ fn schema(form: &Form) -> Value {
             "pattern": "^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}$",
         }),
         Form::Ipv4 => json!({ "type": "string", "format": "ipv4" }),
-        Form::Ipv4Net | Form::InterfaceAddress => json!({
+        Form::Ipv6 => json!({ "type": "string", "format": "ipv6" }),
+        Form::Ipv4Net | Form::Ipv6Net | Form::InterfaceAddress => json!({
             "type": "string",
             "pattern": "^[0-9a-fA-F.:]+/[0-9]+$",
         }),

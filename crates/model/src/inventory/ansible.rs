@@ -86,6 +86,10 @@ fn host(inventory: &Inventory<'_>, member: &Member<'_>) -> Option<Value> {
     host.set("vnflab_kind", node.kind.as_str());
     host.set("vnflab_console", node.console.listen.to_string());
     host.set_some(
+        "vnflab_ipv6",
+        access.ipv6.map(|address| address.to_string()),
+    );
+    host.set_some(
         "vnflab_loopback",
         node.loopback.map(|address| address.to_string()),
     );

@@ -50,9 +50,12 @@ fn node(member: &Member<'_>) -> Value {
         .and_then(|automation| automation.containerlab.as_deref());
     let management = management(node);
     let address = node.access.as_ref().map(|access| access.ssh.ip());
+    let ipv6 = node.access.as_ref().and_then(|access| access.ipv6);
     let text = |is_v6: bool| {
-        let of_family = address.filter(|address| matches!(address, IpAddr::V6(_)) == is_v6);
-        of_family.map_or_else(String::new, |address| address.to_string())
+        let addresses = address.into_iter().chain(ipv6.map(IpAddr::V6));
+        let of_family = |one: &IpAddr| matches!(one, IpAddr::V6(_)) == is_v6;
+        let first = addresses.into_iter().find(of_family);
+        first.map_or_else(String::new, |address| address.to_string())
     };
     let ports: Vec<Value> = forwarded(node)
         .map(|ssh| {

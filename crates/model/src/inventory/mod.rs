@@ -23,7 +23,7 @@ pub use hosts::hosts;
 pub use ssh_config::{Names, ssh_config};
 
 /// Port of SSH servers where nothing is forwarded (RFC 4253, section 4.1).
-const SSH_PORT: u16 = 22;
+pub const SSH_PORT: u16 = 22;
 
 /// Options for servers that know only what clients no longer offer by themselves: SHA-1, CBC and
 /// RSA host keys, as of routers of the last decade. They are offered last.
@@ -115,9 +115,9 @@ impl<'a> Member<'a> {
     /// The password, where only that opens its SSH server.
     fn password(&self) -> Option<&'a str> {
         let kind = self.kind?;
-        let user = self.node.access.as_ref()?.user.as_deref()?;
         let takes_password = kind.automation.ssh == SshLogin::Password;
-        kind.password_of(user).filter(|_| takes_password)
+        let password = kind.password_of(self.node.access.as_ref()?);
+        password.filter(|_| takes_password)
     }
 
     /// Whether its SSH server takes our key, as far as we know.

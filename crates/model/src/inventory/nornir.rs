@@ -55,6 +55,7 @@ fn host(inventory: &Inventory<'_>, member: &Member<'_>) -> Option<Value> {
     let mut data = Fields::default();
     data.set("lab", node.lab.as_str());
     data.set("kind", node.kind.as_str());
+    data.set_some("ipv6", access.ipv6.map(|address| address.to_string()));
     data.set("console", node.console.listen.to_string());
     host.set("data", data.object());
     Some(host.object())

@@ -1,7 +1,8 @@
 //! pyATS: a testbed of devices with their SSH servers and consoles, and the links between them.
 
-use super::{Fields, Inventory, Member, links, literal, yaml};
+use super::{Fields, Inventory, Member, SSH_PORT, links, literal, yaml};
 use serde_json::Value;
+use std::net::IpAddr;
 
 /// Unicon's `os` for what it does not know.
 const UNKNOWN_OS: &str = "generic";
@@ -59,23 +60,25 @@ fn device(inventory: &Inventory<'_>, member: &Member<'_>) -> Value {
     let mut credentials = Fields::default();
     credentials.set_some("username", user);
     // Unicon types it on the console, too, which knows no keys.
-    let password = || member.kind?.password_of(user?);
+    let password = || member.kind?.password_of(access?);
     credentials.set_some("password", password());
     let mut default = Fields::default();
     default.set("default", credentials.object());
     device.set("credentials", default.object());
     let mut connections = Fields::default();
     if let Some(access) = member.access() {
-        let mut cli = Fields::default();
-        cli.set("protocol", "ssh");
-        cli.set("ip", access.ssh.ip().to_string());
-        cli.set("port", access.ssh.port());
+        let mut cli = cli_at(access.ssh.ip(), access.ssh.port());
         let mut options = member.ssh_words(inventory);
         if member.takes_key() {
             options.push_str(&format!(" -i '{}'", literal(inventory.key)));
         }
-        cli.set("ssh_options", options);
+        cli.set("ssh_options", options.as_str());
         connections.set("cli", cli.object());
+        if let Some(ipv6) = access.ipv6 {
+            let mut cli = cli_at(ipv6.into(), SSH_PORT);
+            cli.set("ssh_options", options);
+            connections.set("ipv6", cli.object());
+        }
     }
     let console = node.console.listen;
     let mut telnet = Fields::default();
@@ -85,4 +88,12 @@ fn device(inventory: &Inventory<'_>, member: &Member<'_>) -> Value {
     connections.set("console", telnet.object());
     device.set("connections", connections.object());
     device.object()
+}
+
+fn cli_at(address: IpAddr, port: u16) -> Fields {
+    let mut cli = Fields::default();
+    cli.set("protocol", "ssh");
+    cli.set("ip", address.to_string());
+    cli.set("port", port);
+    cli
 }

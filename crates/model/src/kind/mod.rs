@@ -45,7 +45,7 @@ mod provision;
 mod recipes;
 mod recognise;
 
-use crate::blueprint::CarrierPolicy;
+use crate::blueprint::{Access, CarrierPolicy, UserOrigin};
 
 use std::time::Duration;
 
@@ -120,15 +120,14 @@ impl Kind {
 }
 
 impl Kind {
-    /// The password of a user: of the one that the first configuration makes, else of the one that
-    /// the image has when it comes.
-    pub fn password_of(&self, user: &str) -> Option<&str> {
-        let logins = [&self.day0.login, &self.login];
-        let login = logins
-            .into_iter()
-            .flatten()
-            .find(|login| login.user == user)?;
-        login.password.as_deref()
+    /// The password of the user that one logs in as: what the first configuration gives him, where
+    /// that made him, else what the image comes with.
+    pub fn password_of(&self, access: &Access) -> Option<&str> {
+        let user = access.user.as_deref()?;
+        let made = self.day0.login.as_ref();
+        let made = made.filter(|_| access.user_origin == UserOrigin::Made);
+        let mut logins = made.into_iter().chain(&self.login);
+        logins.find(|login| login.user == user)?.password.as_deref()
     }
 }
 

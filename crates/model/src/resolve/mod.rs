@@ -275,6 +275,8 @@ fn resolve_node(
         management_mac_span: spec.mac.as_ref().map(|mac| mac.span),
         management_ipv4: spec.management_ipv4.as_ref().map(|address| address.value),
         management_ipv4_span: spec.management_ipv4.as_ref().map(|address| address.span),
+        management_ipv6: spec.management_ipv6.as_ref().map(|address| address.value),
+        management_ipv6_span: spec.management_ipv6.as_ref().map(|address| address.span),
         management_bridge: spec
             .management_bridge
             .as_ref()

@@ -12,13 +12,17 @@ use crate::driver::{DriverError, ObjectKind, Operation};
 use virt::network::Network;
 use virt::sys;
 use vnflab_model::blueprint::{Lease, NetworkBlueprint};
-use vnflab_model::domain_xml::lease_xml;
+use vnflab_model::domain_xml::{lease_xml, name_xml};
 use vnflab_model::observed::{NetworkState, Observed, ObservedNetwork};
 
 const KIND: ObjectKind = ObjectKind::Network;
 
 /// In `virNetworkUpdate`, "behind all others".
 const AT_THE_END: i32 = -1;
+
+/// The part of a network's description that a lease stands in, and that of its IPv6 address's name.
+const DHCP_HOST: sys::virNetworkUpdateSection = sys::VIR_NETWORK_SECTION_IP_DHCP_HOST;
+const DNS_HOST: sys::virNetworkUpdateSection = sys::VIR_NETWORK_SECTION_DNS_HOST;
 
 /// A network as it was looked at.
 pub(super) struct SeenNetwork {
@@ -151,20 +155,28 @@ impl LibvirtDriver {
 
     pub(super) fn add_own_lease(&self, name: &str, lease: &Lease) -> Result<(), DriverError> {
         let (network, xml) = self.existing_network(name)?;
-        if network_facts(&xml)?.leases.contains(lease) {
-            return Ok(());
-        }
+        let leases = network_facts(&xml)?.leases;
         let command = sys::VIR_NETWORK_UPDATE_COMMAND_ADD_LAST;
-        change_lease(&network, name, command, lease)
+        if !leases.iter().any(|one| one.is_same_in_ipv4(lease)) {
+            change(&network, name, command, DHCP_HOST, &lease_xml(lease))?;
+        }
+        match name_xml(lease).filter(|_| !leases.contains(lease)) {
+            Some(xml) => change(&network, name, command, DNS_HOST, &xml),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn remove_own_lease(&self, name: &str, lease: &Lease) -> Result<(), DriverError> {
         let (network, xml) = self.existing_network(name)?;
-        if !network_facts(&xml)?.leases.contains(lease) {
-            return Ok(());
-        }
+        let leases = network_facts(&xml)?.leases;
         let command = sys::VIR_NETWORK_UPDATE_COMMAND_DELETE;
-        change_lease(&network, name, command, lease)
+        if let Some(xml) = name_xml(lease).filter(|_| leases.contains(lease)) {
+            change(&network, name, command, DNS_HOST, &xml)?;
+        }
+        match leases.iter().any(|one| one.is_same_in_ipv4(lease)) {
+            true => change(&network, name, command, DHCP_HOST, &lease_xml(lease)),
+            false => Ok(()),
+        }
     }
 }
 
@@ -172,23 +184,18 @@ fn is_active(network: &Network) -> bool {
     network.is_active().unwrap_or(false)
 }
 
-fn change_lease(
+fn change(
     network: &Network,
     name: &str,
     command: sys::virNetworkUpdateCommand,
-    lease: &Lease,
+    section: sys::virNetworkUpdateSection,
+    xml: &str,
 ) -> Result<(), DriverError> {
     let where_to = match is_active(network) {
         true => sys::VIR_NETWORK_UPDATE_AFFECT_LIVE | sys::VIR_NETWORK_UPDATE_AFFECT_CONFIG,
         false => sys::VIR_NETWORK_UPDATE_AFFECT_CONFIG,
     };
     network
-        .update(
-            command,
-            sys::VIR_NETWORK_SECTION_IP_DHCP_HOST,
-            AT_THE_END,
-            &lease_xml(lease),
-            where_to,
-        )
+        .update(command, section, AT_THE_END, xml, where_to)
         .map_err(|error| refused(Operation::Lease, name, &error))
 }

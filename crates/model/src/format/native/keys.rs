@@ -71,6 +71,8 @@ keys! {
         "The MAC address of the management interface; chosen by default.";
     MGMT_IPV4 = "mgmt-ipv4", Form::Ipv4, "192.168.10.100",
         "The address of the management interface; chosen by default.";
+    MGMT_IPV6 = "mgmt-ipv6", Form::Ipv6, "fd00:10::100",
+        "The IPv6 address of the management interface, in the `ipv6-subnet` of `mgmt`; chosen by default. The first configuration gives it to the node.";
     HOSTNAME = "hostname", Form::Text, "edge1",
         "The host name in the guest, where it is not the node's name.";
 
@@ -147,6 +149,8 @@ keys! {
         "A bridge of the host that is used as it is, or the name of the bridge to make.";
     IPV4_SUBNET = "ipv4-subnet", Form::Ipv4Net, "192.168.10.0/24",
         "The subnet; one that is free by default.";
+    IPV6_SUBNET = "ipv6-subnet", Form::Ipv6Net, "fd00:10::/64",
+        "The IPv6 subnet; without it management has no IPv6. Each node has an address in it by its number, which stays, unless it has a `mgmt-ipv6`.";
 
     LOOPBACKS = "loopbacks", Form::Ipv4Net, "10.255.0.0/16",
         "One loopback address for each node; `10.255.0.0/16` by default.";
@@ -163,6 +167,7 @@ const ONE_NODE: &str = "this belongs to a single node; move it there";
 static SHARED_HINTS: &[(&str, &str)] = &[
     ("mac", ONE_NODE),
     ("mgmt-ipv4", ONE_NODE),
+    ("mgmt-ipv6", ONE_NODE),
     ("hostname", ONE_NODE),
     ("console", ONE_NODE),
     ("after", ONE_NODE),
@@ -278,6 +283,7 @@ pub(super) static NODE: Table = Table {
         &CONSOLE,
         &MAC,
         &MGMT_IPV4,
+        &MGMT_IPV6,
         &MGMT_BRIDGE,
         &CDROM,
         &AFTER,
@@ -360,7 +366,7 @@ pub(super) static ENDPOINT: Table = Table {
 
 pub(super) static MANAGEMENT: Table = Table {
     title: "`mgmt`",
-    keys: &[&MODE, &BRIDGE, &IPV4_SUBNET],
+    keys: &[&MODE, &BRIDGE, &IPV4_SUBNET, &IPV6_SUBNET],
     required: &[],
     hints: &[("network", "the network is named after the lab; remove it")],
 };

@@ -30,7 +30,7 @@ use crate::spec::{
 use crate::yaml::scalar::Schema;
 use crate::yaml::{self, Entry, Node, Value};
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The native format.
 pub const FORMAT: Format = Format {
@@ -94,6 +94,7 @@ struct Settings {
     console_port: Option<Spanned<u16>>,
     mac: Option<Spanned<MacAddress>>,
     management_ipv4: Option<Spanned<Ipv4Addr>>,
+    management_ipv6: Option<Spanned<Ipv6Addr>>,
 }
 
 /// The first of several places that says something.
@@ -290,6 +291,7 @@ impl Reader<'_> {
                 kind,
                 mac: own.mac,
                 management_ipv4: own.management_ipv4,
+                management_ipv6: own.management_ipv6,
                 console_port: own.console_port,
                 config_medium: None,
                 hostname: own.hostname,
@@ -337,6 +339,7 @@ impl Reader<'_> {
             settings.console_port = fields.port(&key::CONSOLE, found);
             settings.mac = fields.mac(&key::MAC, found);
             settings.management_ipv4 = fields.ipv4(&key::MGMT_IPV4, found);
+            settings.management_ipv6 = fields.ipv6(&key::MGMT_IPV6, found);
         }
         settings
     }
@@ -399,6 +402,7 @@ impl Reader<'_> {
                 .map(|word| word.map(|position| ManagementMode::ALL[position])),
             bridge: fields.text(&key::BRIDGE, found),
             ipv4_subnet: fields.ipv4_net(&key::IPV4_SUBNET, found),
+            ipv6_subnet: fields.ipv6_net(&key::IPV6_SUBNET, found),
             networks: Vec::new(),
         }
     }
