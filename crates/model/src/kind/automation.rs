@@ -2,6 +2,7 @@
 //!
 //! What is left out is not known to the tool in question, and inventories leave it out, too.
 
+use super::mistake::Mistakes;
 use serde::{Deserialize, Serialize};
 
 /// Stands for the command, quoted as one word of a POSIX shell, in [`Cli::through`].
@@ -127,6 +128,33 @@ struct CliFile {
     through: String,
 }
 
+impl CliFile {
+    fn check(&self, mistakes: &mut Mistakes) {
+        if ![QUOTED, PLAIN]
+            .iter()
+            .any(|place| self.through.contains(place))
+        {
+            mistakes.advise(
+                "automation.cli.through",
+                "the command stands nowhere in it",
+                format!("write `{QUOTED}` where it goes as one word, or `{PLAIN}` where it goes as it is"),
+            );
+        }
+        let is_word = |text: &str| !text.is_empty() && !text.contains(char::is_whitespace);
+        for (index, word) in self
+            .words
+            .iter()
+            .enumerate()
+            .filter(|(_, word)| !is_word(word))
+        {
+            mistakes.add(
+                &format!("automation.cli.words.{index}"),
+                format!("`{word}` is not one word, the first of a command"),
+            );
+        }
+    }
+}
+
 impl AutomationFile {
     /// Fills in what this section leaves to a parent's.
     pub(super) fn inherit(&mut self, parent: &Self) {
@@ -151,7 +179,10 @@ impl AutomationFile {
     }
 
     /// The section, once everything is inherited.
-    pub(super) fn into_automation(self) -> Automation {
+    pub(super) fn into_automation(self, mistakes: &mut Mistakes) -> Automation {
+        if let Some(cli) = &self.cli {
+            cli.check(mistakes);
+        }
         Automation {
             ssh: self.ssh.unwrap_or(SshLogin::Password),
             algorithms: self.algorithms.unwrap_or(Algorithms::Modern),
@@ -177,7 +208,7 @@ mod tests {
 
     #[test]
     fn commands_for_the_router_go_through_its_program_and_others_do_not() {
-        let mut automation = AutomationFile::default().into_automation();
+        let mut automation = AutomationFile::default().into_automation(&mut Mistakes::default());
         assert_eq!(automation.command_line("show version"), "show version");
         automation.cli = Some(Cli {
             words: vec!["show".to_owned()],

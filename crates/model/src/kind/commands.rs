@@ -1,6 +1,6 @@
 //! Commands that a kind has for what we want of any device.
 
-use super::dialogue::{DialogueError, patterns};
+use super::mistake::Mistakes;
 use serde::{Deserialize, Serialize};
 use vnflab_dialogue::Pattern;
 
@@ -49,17 +49,16 @@ impl CommandsFile {
         }
     }
 
-    pub(super) fn into_commands(self) -> Result<Commands, DialogueError> {
-        let save = self.save.map(|save| {
-            Ok::<_, DialogueError>(Save {
-                skip: patterns(&save.skip)?,
-                expect: save.expect.map(|text| Pattern::parse(&text)).transpose()?,
-                run: save.run,
-            })
+    /// The section, once everything is inherited. What makes no sense is left out.
+    pub(super) fn into_commands(self, mistakes: &mut Mistakes) -> Commands {
+        let save = self.save.map(|save| Save {
+            skip: mistakes.patterns("commands.save.skip", &save.skip),
+            expect: save
+                .expect
+                .and_then(|text| mistakes.pattern("commands.save.expect", &text)),
+            run: save.run,
         });
-        Ok(Commands {
-            save: save.transpose()?,
-        })
+        Commands { save }
     }
 }
 

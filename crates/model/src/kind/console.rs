@@ -3,7 +3,8 @@
 //! The facts are enough to log in, to run a command and to take its output; what brings a first
 //! configuration onto the device is in [`super::provision`].
 
-use super::dialogue::{AnswerFile, DialogueError, Said, patterns};
+use super::dialogue::{AnswerFile, Said, answers};
+use super::mistake::Mistakes;
 use serde::{Deserialize, Serialize};
 use vnflab_dialogue::Pattern;
 
@@ -75,22 +76,26 @@ impl ConsoleFile {
         );
     }
 
-    pub(super) fn into_console(self) -> Result<Console, DialogueError> {
-        let answers = self.answers.unwrap_or_default();
-        Ok(Console {
-            prompts: patterns(&self.prompts.unwrap_or_default())?,
-            login: patterns(&self.login.unwrap_or_default())?,
-            password: patterns(&self.password.unwrap_or_default())?,
-            answers: answers
-                .into_iter()
-                .map(AnswerFile::into_said)
-                .collect::<Result<_, _>>()?,
-            refusals: patterns(&self.refusals.unwrap_or_default())?,
-            errors: patterns(&self.errors.unwrap_or_default())?,
+    /// The section, once everything is inherited. What makes no sense is left out.
+    pub(super) fn into_console(self, mistakes: &mut Mistakes) -> Console {
+        let mut patterns = |key: &str, texts: Option<Vec<String>>| {
+            mistakes.patterns(&format!("console.{key}"), &texts.unwrap_or_default())
+        };
+        Console {
+            prompts: patterns("prompts", self.prompts),
+            login: patterns("login", self.login),
+            password: patterns("password", self.password),
+            refusals: patterns("refusals", self.refusals),
+            errors: patterns("errors", self.errors),
+            answers: answers(
+                "console.answers",
+                self.answers.unwrap_or_default(),
+                mistakes,
+            ),
             prepare: self.prepare.unwrap_or_default(),
             leave: self.leave,
             status: self.status,
             erase: self.erase.unwrap_or_else(|| ERASE.to_owned()),
-        })
+        }
     }
 }

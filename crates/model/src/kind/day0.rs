@@ -265,23 +265,34 @@ fn check(day0: &Day0, mistakes: &mut Mistakes) {
         mistakes.add("day0.size-mib", reason);
     }
     let own = day0.file.iter().filter(|_| is_one_file);
-    let paths = own.chain(&day0.archive).chain(day0.files.keys());
-    for path in paths {
+    let own = own.map(|path| (vec!["file"], path));
+    let archive = day0.archive.iter().map(|path| (vec!["archive"], path));
+    let further = day0.files.keys();
+    let further = further.map(|path| (vec!["files", path.as_str()], path));
+    for (place, path) in own.chain(archive).chain(further) {
         let is_relative = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
         if !is_relative {
-            let reason = format!("`{path}` is not a path on a medium");
-            mistakes.advise(
-                "day0",
-                reason,
+            mistakes.advise_at(
+                in_section(&place),
+                format!("`{path}` is not a path on a medium"),
                 "write it without a slash at its ends and without dots",
             );
         }
     }
     for (key, text) in day0.templates() {
         if let Some(mistake) = template_mistake(&key, text) {
+            let key = key.strip_prefix("day0.").unwrap_or(&key);
             // A path on the medium may have dots of its own.
-            let place = key.split('.').take(2).collect::<Vec<_>>().join(".");
-            mistakes.add(&place, mistake.to_string());
+            let place: Vec<&str> = match key.split_once('.') {
+                Some(("files", path)) => vec!["files", path],
+                _ => key.split('.').collect(),
+            };
+            mistakes.add_at(in_section(&place), mistake.to_string());
         }
     }
+}
+
+fn in_section(keys: &[&str]) -> Vec<String> {
+    let keys = ["day0"].iter().chain(keys);
+    keys.map(|key| (*key).to_owned()).collect()
 }

@@ -1,7 +1,9 @@
 //! What is said on a console, as kinds write it: patterns and answers.
 
 use serde::{Deserialize, Serialize};
-use vnflab_dialogue::{Pattern, PatternError};
+use vnflab_dialogue::Pattern;
+
+use super::mistake::Mistakes;
 
 /// What may stand in braces in a text that is typed.
 pub const WORDS: &[&str] = &[
@@ -53,65 +55,49 @@ pub enum Text {
     Keys(String),
 }
 
-/// What is wrong with what a kind says about its console.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DialogueError {
-    /// A pattern.
-    #[error(transparent)]
-    Pattern(#[from] PatternError),
-    /// Neither or more than one of the keys that say what is sent.
-    #[error("`{0}` needs one of `send`, `secret` and `keys`")]
-    Reply(String),
-    /// A word in braces that is not known.
-    #[error("`{{{word}}}` is not known; there is {}", known())]
-    Word {
-        /// The word.
-        word: String,
-    },
-    /// A step that can never be taken.
-    #[error("the step `{0}` says nowhere `at` which it is taken")]
-    Nowhere(String),
-    /// Steps without an end.
-    #[error("a script needs at least one step")]
-    Empty,
-}
-
-fn known() -> String {
-    let words = WORDS.iter().map(|word| format!("`{{{word}}}`"));
-    words.collect::<Vec<_>>().join(", ")
-}
-
-pub(super) fn patterns(texts: &[String]) -> Result<Vec<Pattern>, DialogueError> {
-    let patterns = texts.iter().map(|text| Pattern::parse(text));
-    Ok(patterns.collect::<Result<_, _>>()?)
-}
-
 impl AnswerFile {
-    pub(super) fn into_said(self) -> Result<Said, DialogueError> {
+    /// The answer that stands at a path in a kind's file.
+    pub(super) fn into_said(self, path: &str, mistakes: &mut Mistakes) -> Option<Said> {
+        let see = mistakes.pattern(&format!("{path}.see"), &self.see);
         let text = match (self.send, self.secret, self.keys) {
-            (Some(line), None, None) => Text::Line(checked(line)?),
-            (None, Some(secret), None) => Text::Secret(checked(secret)?),
-            (None, None, Some(keys)) => Text::Keys(keys),
-            _ => return Err(DialogueError::Reply(self.see)),
+            (Some(line), None, None) => {
+                checked(&format!("{path}.send"), line, mistakes).map(Text::Line)
+            }
+            (None, Some(secret), None) => {
+                checked(&format!("{path}.secret"), secret, mistakes).map(Text::Secret)
+            }
+            (None, None, Some(keys)) => Some(Text::Keys(keys)),
+            _ => {
+                let reason = "an answer needs one of `send`, `secret` and `keys`";
+                mistakes.add(&format!("{path}.see"), reason);
+                None
+            }
         };
-        Ok(Said {
-            see: Pattern::parse(&self.see)?,
-            text,
+        Some(Said {
+            see: see?,
+            text: text?,
             begins: self.begins,
         })
     }
 }
 
+/// The answers that stand in a list.
+pub(super) fn answers(path: &str, files: Vec<AnswerFile>, mistakes: &mut Mistakes) -> Vec<Said> {
+    let files = files.into_iter().enumerate();
+    files
+        .filter_map(|(index, file)| file.into_said(&format!("{path}.{index}"), mistakes))
+        .collect()
+}
+
 /// A text whose words in braces are all known.
-pub(super) fn checked(text: String) -> Result<String, DialogueError> {
-    for word in words(&text) {
-        if !WORDS.contains(&word) {
-            return Err(DialogueError::Word {
-                word: word.to_owned(),
-            });
-        }
-    }
-    Ok(text)
+pub(super) fn checked(path: &str, text: String, mistakes: &mut Mistakes) -> Option<String> {
+    let Some(word) = words(&text).find(|word| !WORDS.contains(word)) else {
+        return Some(text);
+    };
+    let known: Vec<String> = WORDS.iter().map(|word| format!("`{{{word}}}`")).collect();
+    let reason = format!("nothing is filled in for `{{{word}}}`");
+    mistakes.advise(path, reason, format!("there is {}", known.join(", ")));
+    None
 }
 
 /// What stands in braces and is written like a word of ours; devices have braces of their own.

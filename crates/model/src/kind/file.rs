@@ -313,22 +313,18 @@ impl KindFile {
                 timeout: Duration::from_secs(self.ready.timeout_seconds.unwrap_or(300)),
             },
             login: self.login.map(Login::from),
-            automation: self.automation.into_automation(),
+            automation: self.automation.into_automation(mistakes),
             caveats: self.caveats.unwrap_or_default(),
             image_patterns: self.image_patterns.unwrap_or_default(),
             image_checksums: rules::checksums(self.image_checksums, mistakes),
             default_image: self.default_image,
             stand_in: self.stand_in.unwrap_or(false),
             recipes: self.recipes.into_recipes(mistakes),
-            console: mistakes
-                .keep("console", self.console.into_console())
-                .unwrap_or_default(),
+            console: self.console.into_console(mistakes),
             provision: self
                 .provision
-                .and_then(|provision| mistakes.keep("provision", provision.into_provision())),
-            commands: mistakes
-                .keep("commands", self.commands.into_commands())
-                .unwrap_or_default(),
+                .map(|provision| provision.into_provision(mistakes)),
+            commands: self.commands.into_commands(mistakes),
         }
     }
 }

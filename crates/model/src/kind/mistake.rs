@@ -3,7 +3,9 @@
 //! A mistake names the value by its path in the file, so that whoever has the text can show the
 //! place. All mistakes are collected; the reader goes on with something usable.
 
+use crate::expression::Expression;
 use std::fmt;
+use vnflab_dialogue::Pattern;
 
 /// A value that makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +37,13 @@ pub(super) struct Mistakes {
 impl Mistakes {
     /// Adds one. The path has a dot between its parts.
     pub(super) fn add(&mut self, path: &str, reason: impl Into<String>) {
+        self.add_at(path.split('.').map(str::to_owned).collect(), reason);
+    }
+
+    /// Adds one whose path has parts with dots of their own, such as names of files.
+    pub(super) fn add_at(&mut self, path: Vec<String>, reason: impl Into<String>) {
         self.found.push(Mistake {
-            path: path.split('.').map(str::to_owned).collect(),
+            path,
             reason: reason.into(),
             help: None,
         });
@@ -49,7 +56,17 @@ impl Mistakes {
         reason: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.add(path, reason);
+        self.advise_at(path.split('.').map(str::to_owned).collect(), reason, help);
+    }
+
+    /// Adds one with advice, at a path whose parts may have dots of their own.
+    pub(super) fn advise_at(
+        &mut self,
+        path: Vec<String>,
+        reason: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.add_at(path, reason);
         if let Some(mistake) = self.found.last_mut() {
             mistake.help = Some(help.into());
         }
@@ -64,6 +81,34 @@ impl Mistakes {
         result
             .map_err(|error| self.add(path, error.to_string()))
             .ok()
+    }
+
+    /// A pattern for lines of a console.
+    pub(super) fn pattern(&mut self, path: &str, text: &str) -> Option<Pattern> {
+        self.keep(path, Pattern::parse(text))
+    }
+
+    /// A list of them.
+    pub(super) fn patterns(&mut self, path: &str, texts: &[String]) -> Vec<Pattern> {
+        let texts = texts.iter().enumerate();
+        texts
+            .filter_map(|(index, text)| self.pattern(&format!("{path}.{index}"), text))
+            .collect()
+    }
+
+    /// An expression that has all these groups.
+    pub(super) fn expression(
+        &mut self,
+        path: &str,
+        text: &str,
+        groups: &[&str],
+    ) -> Option<Expression> {
+        let read = self.keep(path, Expression::parse(text))?;
+        for group in groups.iter().filter(|group| !read.has_group(group)) {
+            let reason = format!("the expression has no group `{group}`");
+            self.advise(path, reason, format!("write `(?<{group}>...)`"));
+        }
+        Some(read)
     }
 
     pub(super) fn into_found(self) -> Vec<Mistake> {

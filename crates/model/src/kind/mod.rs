@@ -55,7 +55,7 @@ pub use check::{CheckedKind, check_file};
 pub use commands::{Commands, Save};
 pub use console::Console;
 pub use day0::{Day0, Dialect, MediaForm, MediaNames, MediumDevice, Refusal};
-pub use dialogue::{DialogueError, Said, Text, WORDS};
+pub use dialogue::{Said, Text, WORDS};
 pub use file::schema as file_schema;
 pub use mistake::Mistake;
 pub use pattern::{InterfacePattern, PatternError};

@@ -1,6 +1,7 @@
 //! How a first configuration is typed on the console of a kind that takes none from a medium.
 
-use super::dialogue::{AnswerFile, DialogueError, Said, Text, checked, patterns};
+use super::dialogue::{AnswerFile, Said, Text, answers, checked};
+use super::mistake::Mistakes;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use vnflab_dialogue::Pattern;
@@ -105,44 +106,51 @@ pub enum StepText {
 }
 
 impl ProvisionFile {
-    pub(super) fn into_provision(self) -> Result<Provision, DialogueError> {
+    /// The section, once everything is inherited. What makes no sense is left out.
+    pub(super) fn into_provision(self, mistakes: &mut Mistakes) -> Provision {
         if self.steps.is_empty() {
-            return Err(DialogueError::Empty);
+            mistakes.add("provision.steps", "a script needs at least one step");
         }
-        Ok(Provision {
+        let steps = self.steps.into_iter().enumerate();
+        let steps = steps.filter_map(|(index, step)| {
+            step.into_step(&format!("provision.steps.{index}"), mistakes)
+        });
+        Provision {
             password: self.password,
             timeout: Duration::from_secs(self.timeout_seconds.unwrap_or(TIMEOUT_SECONDS)),
-            answers: self
-                .answers
-                .into_iter()
-                .map(AnswerFile::into_said)
-                .collect::<Result<_, _>>()?,
-            skip: patterns(&self.skip)?,
-            steps: self
-                .steps
-                .into_iter()
-                .map(StepFile::into_step)
-                .collect::<Result<_, _>>()?,
-        })
+            steps: steps.collect(),
+            answers: answers("provision.answers", self.answers, mistakes),
+            skip: mistakes.patterns("provision.skip", &self.skip),
+        }
     }
 }
 
 impl StepFile {
-    fn into_step(self) -> Result<ProvisionStep, DialogueError> {
+    fn into_step(self, path: &str, mistakes: &mut Mistakes) -> Option<ProvisionStep> {
+        let at = |key: &str| format!("{path}.{key}");
         let send = match (self.send, self.secret, self.r#type) {
-            (None, None, None) => StepText::Nothing,
-            (Some(line), None, None) => StepText::Text(Text::Line(checked(line)?)),
-            (None, Some(secret), None) => StepText::Text(Text::Secret(checked(secret)?)),
-            (None, None, Some(TypeWord::Configuration)) => StepText::Configuration,
-            _ => return Err(DialogueError::Reply(self.name)),
+            (None, None, None) => Some(StepText::Nothing),
+            (Some(line), None, None) => checked(&at("send"), line, mistakes)
+                .map(Text::Line)
+                .map(StepText::Text),
+            (None, Some(secret), None) => checked(&at("secret"), secret, mistakes)
+                .map(Text::Secret)
+                .map(StepText::Text),
+            (None, None, Some(TypeWord::Configuration)) => Some(StepText::Configuration),
+            _ => {
+                let reason = "a step has at most one of `send`, `secret` and `type`";
+                mistakes.add(&at("name"), reason);
+                None
+            }
         };
         if self.at.is_empty() {
-            return Err(DialogueError::Nowhere(self.name));
+            mistakes.add(&at("at"), "a step that is taken nowhere is never taken");
         }
-        Ok(ProvisionStep {
-            at: patterns(&self.at)?,
+        let places = mistakes.patterns(&at("at"), &self.at);
+        Some(ProvisionStep {
+            at: places,
             name: self.name,
-            send,
+            send: send?,
             is_optional: self.optional,
             is_last: self.last,
             patience: Duration::from_secs(self.patience_seconds.unwrap_or(PATIENCE_SECONDS)),

@@ -276,9 +276,11 @@ impl Reader<'_> {
             let known = ["address", "count", "size", "payload"];
             self.command(&at("sized-command"), text, &known)
         });
-        let answer = self.expression(&at("answer"), &file.answer, &["sent", "received"]);
+        let answer = self
+            .mistakes
+            .expression(&at("answer"), &file.answer, &["sent", "received"]);
         let refusal = file.refusal;
-        let refusal = refusal.map(|text| self.expression(&at("refusal"), &text, &[]));
+        let refusal = refusal.map(|text| self.mistakes.expression(&at("refusal"), &text, &[]));
         Some(PingRecipe {
             command: plain?,
             sized_command: sized.flatten(),
@@ -289,7 +291,9 @@ impl Reader<'_> {
 
     fn traceroute(&mut self, file: TracerouteFile) -> Option<TracerouteRecipe> {
         let command = self.command("recipes.traceroute.command", file.command, &["address"]);
-        let hop = self.expression("recipes.traceroute.hop", &file.hop, &["address"]);
+        let hop = self
+            .mistakes
+            .expression("recipes.traceroute.hop", &file.hop, &["address"]);
         Some(TracerouteRecipe {
             command: command?,
             hop: hop?,
@@ -299,8 +303,12 @@ impl Reader<'_> {
     fn connect(&mut self, file: ConnectFile) -> Option<ConnectRecipe> {
         let known = ["address", "port"];
         let command = self.command("recipes.connect.command", file.command, &known);
-        let open = self.expression("recipes.connect.open", &file.open, &[]);
-        let closed = self.expression("recipes.connect.closed", &file.closed, &[]);
+        let open = self
+            .mistakes
+            .expression("recipes.connect.open", &file.open, &[]);
+        let closed = self
+            .mistakes
+            .expression("recipes.connect.closed", &file.closed, &[]);
         Some(ConnectRecipe {
             command: command?,
             open: open?,
@@ -333,11 +341,11 @@ impl Reader<'_> {
                 })
             }
             (None, None, Some(line)) if file.state.is_none() => {
-                let line = self.expression(&at("line"), &line, &[]);
+                let line = self.mistakes.expression(&at("line"), &line, &[]);
                 let line = line.filter(|line| {
                     let tells = line.has_group("peer") || line.has_group("address");
                     if !tells {
-                        let reason = "has neither the group `peer` nor `address`";
+                        let reason = "the expression has neither the group `peer` nor `address`";
                         self.mistakes
                             .advise(&at("line"), reason, "write `(?<peer>...)`");
                     }
@@ -346,30 +354,19 @@ impl Reader<'_> {
                 line.map(NeighborEntries::Text)
             }
             _ => {
-                let reason = "has to say either `entries`, with `peers`, or `line`";
+                let reason = "the recipe has to say either `entries`, with `peers`, or `line`";
                 self.mistakes.add(&recipe, reason);
                 None
             }
         };
         let established = file.established;
-        let established = established.map(|text| self.expression(&at("established"), &text, &[]));
+        let established =
+            established.map(|text| self.mistakes.expression(&at("established"), &text, &[]));
         Some(NeighborRecipe {
             command: command?,
             entries: entries?,
             established: established.flatten(),
         })
-    }
-
-    fn expression(&mut self, path: &str, text: &str, groups: &[&str]) -> Option<Expression> {
-        let read = self.mistakes.keep(path, Expression::parse(text))?;
-        for group in groups.iter().filter(|group| !read.has_group(group)) {
-            let (reason, help) = (
-                format!("has no group `{group}`"),
-                format!("write `(?<{group}>...)`"),
-            );
-            self.mistakes.advise(path, reason, help);
-        }
-        Some(read)
     }
 
     fn query(&mut self, path: &str, text: &str) -> Option<JsonQuery> {
