@@ -3,9 +3,13 @@
 //! A pattern that ends with `$` is a prompt: it is looked for in the text in front of the cursor
 //! alone, so that the same words in a line that is complete do not count. Any other pattern is
 //! looked for in every line. `^` is the beginning of the line in both.
+//!
+//! Compiling takes a thousand times as long as reading the text, and most patterns of a catalogue
+//! of devices are never looked for: those that are known to be good are compiled at first use.
 
 use regex::bytes::{Regex, RegexBuilder};
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 /// Largest compiled pattern in bytes; prompts take a few kilobytes.
 const SIZE_LIMIT: usize = 256 * 1024;
@@ -13,8 +17,9 @@ const SIZE_LIMIT: usize = 256 * 1024;
 /// A regular expression for a line.
 #[derive(Debug, Clone)]
 pub struct Pattern {
-    regex: Regex,
-    is_prompt: bool,
+    text: Arc<str>,
+    /// Compiled once for all copies; `None` where the text is no pattern after all.
+    regex: Arc<OnceLock<Option<Regex>>>,
 }
 
 /// Why a text is no pattern.
@@ -38,35 +43,49 @@ impl Pattern {
             text: text.to_owned(),
             reason,
         };
-        // Consoles are ASCII: `\w` with all letters of the world takes a hundred times as long.
-        let regex = RegexBuilder::new(text)
-            .unicode(false)
-            .size_limit(SIZE_LIMIT)
-            .build()
-            .map_err(|found| error(last_line(&found.to_string())))?;
+        let regex = compile(text).map_err(|found| error(last_line(&found.to_string())))?;
         if regex.is_match(b"") {
             return Err(error("it matches the empty line".to_owned()));
         }
-        Ok(Self {
-            regex,
-            is_prompt: text.ends_with('$') && !text.ends_with("\\$"),
-        })
+        let pattern = Self::known(text);
+        pattern.regex.get_or_init(|| Some(regex));
+        Ok(pattern)
+    }
+
+    /// Takes a text that is known to be a pattern, such as one that a test has parsed. Where it is
+    /// none, it matches nothing.
+    pub fn known(text: &str) -> Self {
+        Self {
+            text: text.into(),
+            regex: Arc::default(),
+        }
     }
 
     /// Whether it is looked for in front of the cursor alone.
     pub fn is_prompt(&self) -> bool {
-        self.is_prompt
+        self.text.ends_with('$') && !self.text.ends_with("\\$")
     }
 
     /// Whether a line, or the text in front of the cursor, is meant.
     pub fn matches(&self, line: &str) -> bool {
-        self.regex.is_match(line.as_bytes())
+        let regex = self.regex.get_or_init(|| compile(&self.text).ok());
+        regex
+            .as_ref()
+            .is_some_and(|regex| regex.is_match(line.as_bytes()))
     }
 
     /// As it is written.
     pub fn as_str(&self) -> &str {
-        self.regex.as_str()
+        &self.text
     }
+}
+
+fn compile(text: &str) -> Result<Regex, regex::Error> {
+    // Consoles are ASCII: `\w` with all letters of the world takes a hundred times as long.
+    RegexBuilder::new(text)
+        .unicode(false)
+        .size_limit(SIZE_LIMIT)
+        .build()
 }
 
 /// The reader's message stands in its last line, behind a drawing of the place.
@@ -106,5 +125,13 @@ mod tests {
         assert_eq!(error.to_string(), "`a(b` is not a pattern: unclosed group");
         assert!(Pattern::parse(".*$").is_err());
         assert!(Pattern::parse("").is_err());
+    }
+
+    #[test]
+    fn a_pattern_that_was_taken_as_known_matches_as_one_that_was_parsed() {
+        let known = Pattern::known("login: ?$");
+        assert_eq!(known, Pattern::parse("login: ?$").unwrap());
+        assert!(known.is_prompt() && known.matches("r1 login: ") && !known.matches("r1#"));
+        assert!(!Pattern::known("a(b").matches("a(b"));
     }
 }

@@ -4,11 +4,15 @@
 //! Both are bounded: the expressions take time in proportion to the text that they look at, and a
 //! path visits each value of a document a bounded number of times. Two are equal when their texts
 //! are.
+//!
+//! Compiling is what takes time, and few of the expressions of a catalogue are ever asked for: those
+//! that are known to be good are compiled at first use.
 
 use regex::{Captures, Regex, RegexBuilder};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 /// Most bytes of a compiled expression: far more than any that a person writes.
 const COMPILED_LIMIT: usize = 1 << 20;
@@ -17,7 +21,8 @@ const COMPILED_LIMIT: usize = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct Expression {
     text: String,
-    regex: Regex,
+    /// Compiled once for all copies; `None` where the text is no expression after all.
+    regex: Arc<OnceLock<Option<Regex>>>,
 }
 
 /// A JSON path (RFC 9535).
@@ -39,15 +44,24 @@ impl Expression {
     ///
     /// When it is malformed, or too large once it is compiled.
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
-        let regex = RegexBuilder::new(text)
-            .multi_line(true)
-            .size_limit(COMPILED_LIMIT)
-            .build()
-            .map_err(|error| ExpressionError(last_line(&error.to_string())))?;
-        Ok(Self {
+        let regex =
+            compile(text).map_err(|error| ExpressionError(last_line(&error.to_string())))?;
+        let expression = Self::known(text);
+        expression.regex.get_or_init(|| Some(regex));
+        Ok(expression)
+    }
+
+    /// Takes a text that is known to be an expression, such as one that a test has parsed. Where
+    /// it is none, it matches nothing.
+    pub fn known(text: &str) -> Self {
+        Self {
             text: text.to_owned(),
-            regex,
-        })
+            regex: Arc::default(),
+        }
+    }
+
+    fn regex(&self) -> Option<&Regex> {
+        self.regex.get_or_init(|| compile(&self.text).ok()).as_ref()
     }
 
     /// As it was written.
@@ -57,28 +71,37 @@ impl Expression {
 
     /// Whether it matches somewhere.
     pub fn matches(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+        self.regex().is_some_and(|regex| regex.is_match(text))
     }
 
     /// The part that it matches first.
     pub fn find<'t>(&self, text: &'t str) -> Option<&'t str> {
-        self.regex.find(text).map(|found| found.as_str())
+        self.regex()?.find(text).map(|found| found.as_str())
     }
 
     /// The groups of its first match.
     pub fn captures<'t>(&self, text: &'t str) -> Option<Captures<'t>> {
-        self.regex.captures(text)
+        self.regex()?.captures(text)
     }
 
     /// The groups of all its matches.
     pub fn all_captures<'t>(&self, text: &'t str) -> impl Iterator<Item = Captures<'t>> {
-        self.regex.captures_iter(text)
+        let regex = self.regex().into_iter();
+        regex.flat_map(move |regex| regex.captures_iter(text))
     }
 
     /// Whether it has a group of that name.
     pub fn has_group(&self, name: &str) -> bool {
-        self.regex.capture_names().flatten().any(|one| one == name)
+        let mut names = self.regex().into_iter().flat_map(Regex::capture_names);
+        names.any(|one| one == Some(name))
     }
+}
+
+fn compile(text: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(text)
+        .multi_line(true)
+        .size_limit(COMPILED_LIMIT)
+        .build()
 }
 
 impl JsonQuery {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use super::file::KindFile;
+use super::mistake::Author;
 use super::recipes::RecipesFile;
 use super::{Kind, Mistake};
 
@@ -108,6 +109,16 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("xrv9k.yaml", include_str!("../../../../kinds/xrv9k.yaml")),
 ];
 
+/// A kind's file, and who wrote it.
+struct Written {
+    file: String,
+    author: Author,
+    kind: KindFile,
+}
+
+/// The files of all kinds, by the kinds' names.
+type Files = BTreeMap<String, Written>;
+
 /// Kinds by name and by alias.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
@@ -183,14 +194,17 @@ impl Catalogue {
     /// kinds claim: all at once.
     pub fn with_overlay(overlay: &[(String, String)]) -> Result<Self, Vec<CatalogueError>> {
         let mut errors = Vec::new();
-        let mut files: BTreeMap<String, (String, KindFile)> = BTreeMap::new();
-        let embedded = EMBEDDED
-            .iter()
-            .map(|(file, text)| ((*file).to_owned(), (*text).to_owned()));
-        for (file, text) in embedded.chain(overlay.iter().cloned()) {
-            match serde_saphyr::from_str::<KindFile>(&text) {
+        let mut files = Files::new();
+        let ours = EMBEDDED.iter().copied();
+        let ours = ours.map(|(file, text)| (Author::Project, file, text));
+        let theirs = overlay.iter();
+        let theirs = theirs.map(|(file, text)| (Author::User, file.as_str(), text.as_str()));
+        for (author, file, text) in ours.chain(theirs) {
+            let file = file.to_owned();
+            match serde_saphyr::from_str::<KindFile>(text) {
                 Ok(kind) => {
-                    files.insert(kind.name.clone(), (file, kind));
+                    let name = kind.name.clone();
+                    files.insert(name, Written { file, author, kind });
                 }
                 Err(error) => errors.push(CatalogueError::Form {
                     file,
@@ -199,7 +213,7 @@ impl Catalogue {
             }
         }
         let mut kinds = BTreeMap::new();
-        for (name, (file, kind)) in &files {
+        for (name, Written { file, kind, .. }) in &files {
             if kind.is_abstract {
                 continue;
             }
@@ -245,11 +259,7 @@ impl Catalogue {
     }
 }
 
-fn complete(
-    file: &str,
-    kind: &KindFile,
-    files: &BTreeMap<String, (String, KindFile)>,
-) -> Result<Kind, Vec<CatalogueError>> {
+fn complete(file: &str, kind: &KindFile, files: &Files) -> Result<Kind, Vec<CatalogueError>> {
     let mut whole = kind.clone();
     let mut parent = kind.parent.as_deref();
     for _ in 0..PARENT_LIMIT {
@@ -258,15 +268,17 @@ fn complete(
                 let file = file.to_owned();
                 vec![CatalogueError::Value { file, mistake }]
             })?;
-            return whole.into_kind().map_err(|found| {
-                let error = |mistake| CatalogueError::Value {
-                    file: file.to_owned(),
-                    mistake,
-                };
-                found.into_iter().map(error).collect()
-            });
+            return whole
+                .into_kind(author(kind, files, PARENT_LIMIT))
+                .map_err(|found| {
+                    let error = |mistake| CatalogueError::Value {
+                        file: file.to_owned(),
+                        mistake,
+                    };
+                    found.into_iter().map(error).collect()
+                });
         };
-        let Some((_, ancestor)) = files.get(name) else {
+        let Some(Written { kind: ancestor, .. }) = files.get(name) else {
             return Err(vec![CatalogueError::Parent {
                 file: file.to_owned(),
                 parent: name.to_owned(),
@@ -280,13 +292,34 @@ fn complete(
     }])
 }
 
+/// Whether somebody else wrote a kind, or one that it takes something over from.
+fn author(kind: &KindFile, files: &Files, depth: usize) -> Author {
+    let Some(depth) = depth.checked_sub(1) else {
+        return Author::User;
+    };
+    let others = [
+        Some(&kind.name),
+        kind.parent.as_ref(),
+        kind.recipes.like.as_ref(),
+    ];
+    let mut others = others
+        .into_iter()
+        .flatten()
+        .filter_map(|name| files.get(name));
+    let is_theirs = others.any(|other| {
+        other.author == Author::User
+            || (other.kind.name != kind.name && author(&other.kind, files, depth) == Author::User)
+    });
+    if is_theirs {
+        Author::User
+    } else {
+        Author::Project
+    }
+}
+
 /// A kind's own recipes, with those of the kind that it is like and those of its parent where it
 /// has none.
-fn recipes(
-    kind: &KindFile,
-    files: &BTreeMap<String, (String, KindFile)>,
-    depth: usize,
-) -> Result<RecipesFile, Mistake> {
+fn recipes(kind: &KindFile, files: &Files, depth: usize) -> Result<RecipesFile, Mistake> {
     let mistake = |reason: &str| Mistake {
         path: vec!["recipes".to_owned(), "like".to_owned()],
         reason: reason.to_owned(),
@@ -298,8 +331,8 @@ fn recipes(
             return Err(mistake("leads in a circle, or through too many kinds"));
         }
         let other = files.get(name);
-        let (_, other) = other.ok_or_else(|| mistake(&format!("there is no kind `{name}`")))?;
-        whole.inherit(&recipes(other, files, depth - 1)?);
+        let other = other.ok_or_else(|| mistake(&format!("there is no kind `{name}`")))?;
+        whole.inherit(&recipes(&other.kind, files, depth - 1)?);
     }
     Ok(whole)
 }
@@ -341,7 +374,10 @@ mod tests {
 
     #[test]
     fn the_embedded_kinds_are_valid_and_found_by_alias() {
-        let catalogue = Catalogue::with_overlay(&[]).unwrap();
+        // As if a user had written them, so that every pattern is tried.
+        let theirs = EMBEDDED.iter();
+        let theirs = theirs.map(|(file, text)| ((*file).to_owned(), (*text).to_owned()));
+        let catalogue = Catalogue::with_overlay(&theirs.collect::<Vec<_>>()).unwrap();
         let names: Vec<_> = catalogue.kinds().map(|kind| kind.name.as_str()).collect();
         let files = EMBEDDED
             .iter()
@@ -363,6 +399,16 @@ mod tests {
         assert_eq!(mine.hardware.memory_mib, 2048);
         assert_eq!(mine.hardware.nic_model, eos.hardware.nic_model);
         assert!(mine.aliases.is_empty());
+    }
+
+    #[test]
+    fn a_pattern_that_a_kind_of_ours_takes_over_from_a_user_is_tried() {
+        let family =
+            "name: base-ios\nparent: base\nabstract: true\nconsole: {prompts: [\"a(b\"]}\n";
+        let errors = Catalogue::with_overlay(&[("mine.yaml".to_owned(), family.to_owned())]);
+        let errors = errors.unwrap_err();
+        let told = "`console.prompts.0`: `a(b` is not a pattern: unclosed group";
+        assert!(errors[0].to_string().contains(told), "{errors:?}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::commands::CommandsFile;
 use super::console::ConsoleFile;
 use super::day0::Day0File;
 use super::hardware as rules;
-use super::mistake::{Mistake, Mistakes};
+use super::mistake::{Author, Mistake, Mistakes};
 use super::provision::ProvisionFile;
 use super::recipes::RecipesFile;
 use super::{
@@ -229,8 +229,8 @@ impl KindFile {
     /// # Errors
     ///
     /// Every value that makes no sense.
-    pub(super) fn into_kind(self) -> Result<Kind, Vec<Mistake>> {
-        let mut mistakes = Mistakes::default();
+    pub(super) fn into_kind(self, author: Author) -> Result<Kind, Vec<Mistake>> {
+        let mut mistakes = Mistakes::of(author);
         let kind = self.completed(&mut mistakes);
         rules::check(&kind.hardware, &kind.interfaces, &mut mistakes);
         let found = mistakes.into_found();

@@ -28,13 +28,31 @@ impl fmt::Display for Mistake {
     }
 }
 
+/// Who wrote a kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Author {
+    /// We did, and a test has compiled its patterns: they are compiled again when they are needed.
+    Project,
+    /// Somebody else: every pattern is tried.
+    #[default]
+    User,
+}
+
 /// The mistakes of one kind.
 #[derive(Debug, Default)]
 pub(super) struct Mistakes {
+    author: Author,
     found: Vec<Mistake>,
 }
 
 impl Mistakes {
+    pub(super) fn of(author: Author) -> Self {
+        Self {
+            author,
+            ..Self::default()
+        }
+    }
+
     /// Adds one. The path has a dot between its parts.
     pub(super) fn add(&mut self, path: &str, reason: impl Into<String>) {
         self.add_at(path.split('.').map(str::to_owned).collect(), reason);
@@ -85,7 +103,10 @@ impl Mistakes {
 
     /// A pattern for lines of a console.
     pub(super) fn pattern(&mut self, path: &str, text: &str) -> Option<Pattern> {
-        self.keep(path, Pattern::parse(text))
+        match self.author {
+            Author::Project => Some(Pattern::known(text)),
+            Author::User => self.keep(path, Pattern::parse(text)),
+        }
     }
 
     /// A list of them.
@@ -103,10 +124,29 @@ impl Mistakes {
         text: &str,
         groups: &[&str],
     ) -> Option<Expression> {
+        if self.author == Author::Project {
+            return Some(Expression::known(text));
+        }
         let read = self.keep(path, Expression::parse(text))?;
         for group in groups.iter().filter(|group| !read.has_group(group)) {
             let reason = format!("the expression has no group `{group}`");
             self.advise(path, reason, format!("write `(?<{group}>...)`"));
+        }
+        Some(read)
+    }
+
+    /// An expression that has at least one of two groups.
+    pub(super) fn expression_with_either(
+        &mut self,
+        path: &str,
+        text: &str,
+        [one, other]: [&str; 2],
+    ) -> Option<Expression> {
+        let read = self.expression(path, text, &[])?;
+        let is_tried = self.author == Author::User;
+        if is_tried && !read.has_group(one) && !read.has_group(other) {
+            let reason = format!("the expression has neither the group `{one}` nor `{other}`");
+            self.advise(path, reason, format!("write `(?<{one}>...)`"));
         }
         Some(read)
     }

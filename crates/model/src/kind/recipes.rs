@@ -341,16 +341,10 @@ impl Reader<'_> {
                 })
             }
             (None, None, Some(line)) if file.state.is_none() => {
-                let line = self.mistakes.expression(&at("line"), &line, &[]);
-                let line = line.filter(|line| {
-                    let tells = line.has_group("peer") || line.has_group("address");
-                    if !tells {
-                        let reason = "the expression has neither the group `peer` nor `address`";
-                        self.mistakes
-                            .advise(&at("line"), reason, "write `(?<peer>...)`");
-                    }
-                    tells
-                });
+                let groups = ["peer", "address"];
+                let line = self
+                    .mistakes
+                    .expression_with_either(&at("line"), &line, groups);
                 line.map(NeighborEntries::Text)
             }
             _ => {
@@ -434,21 +428,21 @@ mod tests {
                 "ping: {command: 'ping {host}', answer: '(?<sent>1)'}",
                 [
                     "`recipes.ping.command`: nothing is filled in for `{host}`; there is `{address}`, `{count}`",
-                    "`recipes.ping.answer`: has no group `received`; write `(?<received>...)`",
+                    "`recipes.ping.answer`: the expression has no group `received`; write `(?<received>...)`",
                 ],
             ),
             (
                 "{traceroute: {command: x, hop: '('}, neighbors: {bgp: {command: x}}}",
                 [
                     "`recipes.traceroute.hop`: unclosed group",
-                    "`recipes.neighbors.bgp`: has to say either `entries`, with `peers`, or `line`",
+                    "`recipes.neighbors.bgp`: the recipe has to say either `entries`, with `peers`, or `line`",
                 ],
             ),
             (
                 "neighbors: {bgp: {command: x, line: x}, ospf: {command: '{address}', line: '(?<peer>x)'}}",
                 [
                     "`recipes.neighbors.ospf.command`: nothing is filled in for `{address}`; nothing is filled in here",
-                    "`recipes.neighbors.bgp.line`: has neither the group `peer` nor `address`; write `(?<peer>...)`",
+                    "`recipes.neighbors.bgp.line`: the expression has neither the group `peer` nor `address`; write `(?<peer>...)`",
                 ],
             ),
         ] {
