@@ -1,6 +1,5 @@
 //! What the doctor sees of this host. Looking changes nothing and judges nothing.
 
-use super::{Init, Kvm, Presence};
 use crate::host::{self, VIRTUALISATION_FLAGS};
 use crate::image::first_closed_folder;
 use std::fs::{self, File};
@@ -17,6 +16,37 @@ const VIRTLOGD_SOCKET: &str = "/run/libvirt/virtlogd-sock";
 
 /// Where descriptions of firmware lie (QEMU's `docs/interop/firmware.json`).
 const FIRMWARE_FOLDERS: [&str; 2] = ["/usr/share/qemu/firmware", "/etc/qemu/firmware"];
+
+/// Whether something is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It is.
+    Present,
+    /// It is not.
+    Absent,
+}
+
+/// What starts daemons here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Init {
+    /// systemd.
+    Systemd,
+    /// Nothing, as in many containers and small VMs.
+    None,
+}
+
+/// What `/dev/kvm` is to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kvm {
+    /// It opens.
+    Open,
+    /// It exists, but this user may not open it.
+    Forbidden,
+    /// It does not exist.
+    Absent,
+    /// The CPU has neither vmx nor svm, so it would not help.
+    Useless,
+}
 
 /// Everything that [`super::examine`] judges.
 #[derive(Debug, Clone)]

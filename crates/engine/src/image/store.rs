@@ -19,20 +19,24 @@
 //!
 //! A base image is never written again, and never removed while a disk lies on it.
 
-use super::probe::{ProbeError, named_format, probe};
-use super::{FileTrouble, file_trouble};
+mod digest;
+mod error;
+mod fact;
+mod worker;
+
+use super::probe::{named_format, probe};
 use crate::driver::{Driver, DriverError};
-use crate::host;
+use digest::{Hashing, HashingSink};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::Path;
 use std::time::SystemTime;
-use vnflab_model::facts::{BackingPlace, DiskFormat, ImageDetails, ImageFact};
-use vnflab_model::observed::{Host, Locality};
-use vnflab_model::spec::ImageSpec;
+use vnflab_model::facts::DiskFormat;
+
+pub use error::StoreError;
+pub use worker::Worker;
 
 /// Version of the record's form. A record of a later version is not read.
 const RECORD_VERSION: u32 = 1;
@@ -80,72 +84,6 @@ pub enum Verification {
     Changed(String),
 }
 
-/// Why the store did not do as asked.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// libvirt, or the copying.
-    #[error(transparent)]
-    Driver(#[from] DriverError),
-    /// The name would not do as a file name.
-    #[error(
-        "`{0}` is no name for an image: letters, digits, `_`, `-` and `.`, at most {MAX_NAME_CHARS}, the first a letter or digit"
-    )]
-    Name(String),
-    /// There is one of that name.
-    #[error("the store has an image `{0}` already")]
-    Exists(String),
-    /// There is a file in the way that the store did not make.
-    #[error("the store's folder has a file `{0}` that vnflab did not put there")]
-    Foreign(String),
-    /// There is none.
-    #[error("the store has no image `{0}`")]
-    Missing(String),
-    /// Another process is adding or removing it, or was broken off on another machine.
-    #[error("`{0}` is being added or removed by another process")]
-    Busy(String),
-    /// The source cannot be read or is no image.
-    #[error("cannot add `{path}`: {source}")]
-    Source {
-        /// The file.
-        path: String,
-        /// Why.
-        source: ProbeError,
-    },
-    /// The source lies on another file, which would have to be added with it.
-    #[error(
-        "`{path}` is only what differs from `{backing}`: convert it with `qemu-img convert` first"
-    )]
-    Backing {
-        /// The file.
-        path: String,
-        /// What it lies on.
-        backing: String,
-    },
-    /// Disks lie on it.
-    #[error("the image `{name}` is in use by {}", users.join(", "))]
-    InUse {
-        /// The image.
-        name: String,
-        /// What uses it.
-        users: Vec<String>,
-    },
-}
-
-impl StoreError {
-    /// What to do about it, where something is known.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Driver(error) => error.hint().map(str::to_owned),
-            Self::Exists(name) => Some(format!("`vnflab image rm {name}` removes it")),
-            Self::Busy(name) => Some(format!(
-                "if nobody does any more, `vnflab image rm {name}` clears what is left"
-            )),
-            Self::InUse { .. } => Some("`vnflab down` the labs that use it".to_owned()),
-            _ => None,
-        }
-    }
-}
-
 /// The record of an image, as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -165,39 +103,6 @@ struct Record {
 struct Changing {
     file: String,
     worker: Worker,
-}
-
-/// A process, named for good: a machine since its boot, a number, and when it started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Worker {
-    boot: String,
-    process: u32,
-    started_ticks: u64,
-}
-
-impl Worker {
-    /// This process.
-    pub fn this_process() -> Self {
-        let process = std::process::id();
-        Self {
-            boot: boot_id(),
-            process,
-            started_ticks: host::process_start_ticks(process).unwrap_or_default(),
-        }
-    }
-
-    /// Whether it is gone for sure.
-    fn is_gone(&self) -> bool {
-        self.boot == boot_id()
-            && host::process_start_ticks(self.process) != Some(self.started_ticks)
-    }
-}
-
-/// Names this machine since its boot.
-fn boot_id() -> String {
-    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    text.trim().to_owned()
 }
 
 /// The files of the pool, by name.
@@ -349,86 +254,13 @@ impl<'a> ImageStore<'a> {
     ) -> Result<Verification, StoreError> {
         let image = self.find(name)?;
         let file = format!("{name}.{}", image.format.word());
-        let mut sink = HashingSink {
-            hasher: Sha256::new(),
-            done: 0,
-            on_progress: &mut |done| progress(done, image.size_bytes),
-        };
+        let mut on_progress = |done| progress(done, image.size_bytes);
+        let mut sink = HashingSink::new(&mut on_progress);
         self.driver.read_stored_file(&file, None, &mut sink)?;
-        let found = hex(&sink.hasher.finalize());
+        let found = sink.digest();
         Ok(match found == image.sha256 {
             true => Verification::Intact,
             false => Verification::Changed(found),
-        })
-    }
-
-    /// What the checks have to know of an image that a lab names. A path is meant from the lab's
-    /// folder; without a folder only absolute paths are found.
-    ///
-    /// # Errors
-    ///
-    /// When libvirt does not answer. All that is wrong with the image itself is in the fact.
-    pub fn fact(
-        &self,
-        image: &ImageSpec,
-        folder: &Path,
-        host: &Host,
-    ) -> Result<ImageFact, DriverError> {
-        match image {
-            ImageSpec::Stored(name) => self.fact_of_stored(name),
-            ImageSpec::Path(path) => {
-                let mut fact = fact_of_file(&folder.join(path), host);
-                if let ImageFact::Present(image) = &mut fact {
-                    self.place_backing(image)?;
-                }
-                Ok(fact)
-            }
-        }
-    }
-
-    /// Finds out whether the backing file of an image lies in the folder of the store.
-    fn place_backing(&self, image: &mut ImageDetails) -> Result<(), DriverError> {
-        let Some((backing, place)) = &mut image.backing else {
-            return Ok(());
-        };
-        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        // As QEMU does, a relative path is meant from the folder of the image.
-        let beside = Path::new(&image.path).with_file_name(&*backing);
-        let Some(folder) = real(&beside).parent().map(Path::to_path_buf) else {
-            return Ok(());
-        };
-        // Where the store has no file, nothing lies on one.
-        let stored = self.files()?.into_values().next();
-        let store = stored.as_deref().map(Path::new).and_then(Path::parent);
-        if store.map(real) == Some(folder) {
-            *place = BackingPlace::Store;
-        }
-        Ok(())
-    }
-
-    fn fact_of_stored(&self, name: &str) -> Result<ImageFact, DriverError> {
-        let files = self.files()?;
-        // `frr` and `frr.qcow2` are the same image.
-        let stem = named_format(name).and_then(|format| stem(name, format.word()));
-        let name = stem.unwrap_or(name);
-        if let Some(image) = self.image(&files, name)? {
-            return Ok(ImageFact::Present(ImageDetails {
-                path: image.path,
-                format: image.format,
-                named_format: None,
-                virtual_size_bytes: image.virtual_size_bytes,
-                backing: None,
-            }));
-        }
-        let file = files.keys().find(|file| {
-            named_format(file)
-                .is_some_and(|format| file.strip_suffix(format.word()) == Some(&format!("{name}.")))
-        });
-        Ok(match file {
-            Some(file) => ImageFact::Unreadable(format!(
-                "the store's folder has `{file}`, but not through `vnflab image add`"
-            )),
-            None => ImageFact::Missing(vec![format!("image store: {name}")]),
         })
     }
 
@@ -587,96 +419,7 @@ fn require_name(name: &str) -> Result<(), StoreError> {
     }
 }
 
-/// What is known of an image that a lab uses where it lies.
-fn fact_of_file(path: &Path, host: &Host) -> ImageFact {
-    let text = path.display().to_string();
-    if host.locality == Locality::Remote {
-        return ImageFact::Unreadable(format!(
-            "`{text}` is a file of this machine, but the VMs run on another: `vnflab image add` copies it there"
-        ));
-    }
-    let path = match std::fs::canonicalize(path) {
-        Ok(path) => path,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return ImageFact::Missing(vec![text]);
-        }
-        Err(error) => return ImageFact::Unreadable(error.to_string()),
-    };
-    if let Some(trouble) = file_trouble(&path, host.scope) {
-        let remedy = trouble.remedy(&path);
-        return ImageFact::Unreadable(match trouble {
-            FileTrouble::NoFile => remedy,
-            _ => format!("{remedy}, or copy it with `vnflab image add`"),
-        });
-    }
-    let probed = File::open(&path)
-        .map_err(ProbeError::from)
-        .and_then(|mut file| probe(&mut file));
-    match probed {
-        Ok(header) => ImageFact::Present(ImageDetails {
-            named_format: path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .and_then(named_format),
-            path: path.display().to_string(),
-            format: header.format,
-            virtual_size_bytes: header.virtual_size_bytes,
-            backing: header.backing.map(|file| (file, BackingPlace::Elsewhere)),
-        }),
-        Err(error) => ImageFact::Unreadable(error.to_string()),
-    }
-}
-
 fn seconds_now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map(|since| since.as_secs()).unwrap_or_default()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Hashes what is read through it.
-struct Hashing<R> {
-    inner: R,
-    hasher: Sha256,
-}
-
-impl<R> Hashing<R> {
-    fn new(inner: R) -> Self {
-        let hasher = Sha256::new();
-        Self { inner, hasher }
-    }
-
-    fn digest(self) -> String {
-        hex(&self.hasher.finalize())
-    }
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
-        Ok(count)
-    }
-}
-
-/// Hashes what is written to it.
-struct HashingSink<'a> {
-    hasher: Sha256,
-    done: u64,
-    on_progress: &'a mut dyn FnMut(u64),
-}
-
-impl Write for HashingSink<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.hasher.update(bytes);
-        self.done += bytes.len() as u64;
-        (self.on_progress)(self.done);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
