@@ -1,5 +1,6 @@
 //! What proofs are made with: the program, labs, witnesses, and waiting.
 
+pub(crate) mod dns;
 pub(crate) mod guest;
 pub(crate) mod host;
 pub(crate) mod lab;

@@ -1,5 +1,6 @@
 //! Other programs reach the nodes: plain `ssh`, Ansible, and many commands at once.
 
+use crate::harness::dns;
 use crate::harness::guest;
 use crate::harness::host::{Host, need};
 use crate::harness::lab::Lab;
@@ -9,6 +10,7 @@ use crate::harness::verdict::CannotRun;
 use libtest_mimic::Trial;
 use serde_json::Value;
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ nodes:
   no: {kind: frr}
 links:
   - r1:eth1 -- no:eth1
+mgmt: {ipv6-subnet: \"fd00:766e:6c61::/64\"}
 ";
 
 /// What Ansible is to do: configure both routers, and look whether it did.
@@ -45,6 +48,7 @@ pub(super) fn trials(two: &Arc<Stage<Lab>>) -> Vec<Trial> {
             "automation_runs_a_command_in_all_nodes_at_once",
             commands_in_all_nodes,
         ),
+        two.trial("automation_by_ipv6_and_by_name", ipv6_and_names),
         two.trial("automation_goes_on_where_one_node_is_off", one_node_is_off),
         two.trial("automation_by_plain_ssh_knows_the_nodes_by_name", plain_ssh),
         two.trial("automation_by_ansible_configures_two_routers", ansible),
@@ -94,6 +98,35 @@ fn commands_in_all_nodes(lab: &Lab) {
     ran.expect_said("`no`: the command ended with status 3");
 }
 
+fn ipv6_and_names(lab: &Lab) {
+    let ps = lab.ps();
+    for node in ["r1", "no"] {
+        let shown = ps.iter().find(|shown| shown["node"] == node).unwrap();
+        let address: Ipv4Addr = shown["address"].as_str().unwrap().parse().unwrap();
+        let ipv6: Ipv6Addr = shown["ipv6"].as_str().unwrap().parse().unwrap();
+        let hosts = lab.program().run(&["hosts", lab.name()]).expect_success();
+        for line in [format!("{address}\t"), format!("{ipv6}\t")] {
+            assert!(hosts.stdout.contains(&line), "{}", hosts.stdout);
+        }
+        let hostname = ["ssh", "-6", &lab.domain(node), "--", "hostname"];
+        let ran = lab.program().run(&hostname).expect_success();
+        assert_eq!(ran.stdout, format!("{node}\n"));
+        // The host's own address on the network is that of its DNS server.
+        let [a, b, c, _] = address.octets();
+        let server = Ipv4Addr::new(a, b, c, 1);
+        for name in [node.to_owned(), format!("{node}.{}", lab.name())] {
+            assert_eq!(
+                dns::addresses(server, &name, dns::A),
+                [address.into()] as [IpAddr; 1]
+            );
+            assert_eq!(
+                dns::addresses(server, &name, dns::AAAA),
+                [ipv6.into()] as [IpAddr; 1]
+            );
+        }
+    }
+}
+
 fn one_node_is_off(lab: &Lab) {
     let (r1, no) = (lab.domain("r1"), lab.domain("no"));
     let program = lab.program();
@@ -115,7 +148,7 @@ fn plain_ssh(lab: &Lab) {
     let mode = fs::metadata(&config).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     guest::ask(lab, "no", "true");
-    for name in ["no".to_owned(), lab.domain("no")] {
+    for name in ["no".to_owned(), lab.domain("no"), "no_v6".to_owned()] {
         let mut ssh = lab.program().any("ssh");
         ssh.args(["-F", path, "-o", "BatchMode=yes", &name, "hostname"]);
         assert_eq!(Ran::of(ssh, "").expect_success().stdout, "no\n");
