@@ -143,17 +143,21 @@ fn help_is_a_command_too() {
 #[test]
 fn a_first_configuration_is_shown_without_an_image() {
     let world = World::new();
-    let lab = "name: pair\nnodes:\n  r1: {kind: iosv, startup-config: r1.cfg.j2}\n  r2: {kind: sros}\n\
+    let lab = "name: pair\nnodes:\n  r1: {kind: iosv, startup-config: r1.cfg.j2}\n  r2: {kind: sros}\n  \
+               r3: {kind: eos, startup-config: missing.cfg}\n  r4: {kind: iosv, startup-config: broken.j2}\n\
                links: [{endpoints: [\"r1:Gi0/1\", \"r2:1/1/1\"], ipv4: [10.0.0.0/31, 10.0.0.1/31]}]\n";
     fs::write(world.path().join("lab.yaml"), lab).unwrap();
     let template = "{% for interface in node.interfaces if interface.peer %}\n\
                     interface {{ interface.name }}\n description to {{ interface.peer.node }}\n \
                     ip address {{ interface.ipv4.address }} {{ interface.ipv4.netmask }}\n{% endfor %}\n";
     fs::write(world.path().join("r1.cfg.j2"), template).unwrap();
+    fs::write(world.path().join("broken.j2"), "{{ vars.nothing }}\n").unwrap();
     let cases: &[&[&str]] = &[
         &["config", "r1", "--extract", "out", "--image", "r1.img"],
         &["config", "r1", "--json"],
         &["config", "r2"],
+        // The mistakes of others stay theirs.
+        &["config", "r4"],
     ];
     let transcripts: Vec<String> = cases
         .iter()

@@ -185,6 +185,7 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
         };
         let day0_request = Day0Request {
             lab: lab.name.as_str(),
+            variables: &lab.variables,
             node,
             number: numbers[position],
             startup_config: config.as_ref(),

@@ -84,6 +84,8 @@ pub struct ManagementAddress<Net> {
 pub struct Day0Request<'a> {
     /// The lab's name.
     pub lab: &'a str,
+    /// The lab's own values for templates.
+    pub variables: &'a serde_json::Map<String, serde_json::Value>,
     /// The node.
     pub node: &'a Node,
     /// Its number in the lab, from 1.

@@ -56,6 +56,8 @@ pub struct Lab {
     pub console_span: Option<Span>,
     /// Most nodes that boot at one time; `None` leaves it to the host.
     pub batch: Option<u32>,
+    /// Values for templates, where a node says nothing else.
+    pub variables: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Lab {
@@ -176,6 +178,27 @@ pub struct Node {
     pub cdrom: Option<(String, Span)>,
     /// The nodes that it starts after; nobody waits for himself.
     pub after: Vec<After>,
+    /// Values for templates, by name.
+    pub variables: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Lab {
+    /// Leaves out the configurations of all nodes but one, with whatever may be wrong with them. What
+    /// follows from their being there stays as it is: the addresses of links, for example.
+    pub fn without_configurations_but(&mut self, name: &str) {
+        let others = self.nodes.iter_mut();
+        for node in others.filter(|node| node.name.as_str() != name) {
+            let is_read = node.guest.day0.takes_config() || node.guest.provision.is_some();
+            let empty = || StartupConfig::Inline(String::new());
+            node.startup_config = node
+                .startup_config
+                .take()
+                .filter(|_| is_read)
+                .map(|_| empty());
+            node.cdrom = None;
+            node.config_medium = None;
+        }
+    }
 }
 
 impl Node {

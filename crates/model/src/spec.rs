@@ -42,6 +42,8 @@ pub struct LabSpec {
     pub console_address: Option<Spanned<IpAddr>>,
     /// Most nodes that boot at one time; what the host bears where it is not said.
     pub batch: Option<Spanned<u32>>,
+    /// Values for templates, where a node says nothing else.
+    pub variables: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A node as written, with the lab's defaults already filled in.
@@ -83,6 +85,8 @@ pub struct NodeSpec {
     pub hostname: Option<Spanned<String>>,
     /// The nodes that it starts after, and how far those must be.
     pub after: Vec<(Spanned<String>, Until)>,
+    /// Values for templates, by name.
+    pub variables: serde_json::Map<String, serde_json::Value>,
     /// Tunnels with fixed ports, the n-th for the n-th data interface (the origin's way).
     pub tunnels: Vec<Spanned<TunnelSpec>>,
 }

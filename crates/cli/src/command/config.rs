@@ -22,6 +22,10 @@ pub(super) fn run(
 ) -> Result<(), CommandError> {
     let workspace = context::workspace(global)?;
     let mut reading = workspace.read(&arguments.lab);
+    // What is wrong with the others' configurations is no reason not to show this one.
+    if let Some(lab) = &mut reading.lab {
+        lab.without_configurations_but(&arguments.node);
+    }
     let mut survey = lab::survey(&workspace, &mut reading, &arguments.variation)?;
     without_images(&mut survey.facts);
     let key = ssh::ensure_key(&ssh::folder()?)?;

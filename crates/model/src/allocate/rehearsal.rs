@@ -42,6 +42,7 @@ pub(crate) fn rehearse(lab: &Lab, facts: &Facts) -> Vec<(usize, TemplateError)> 
         let config = startup_config(&request, node).ok()??;
         let request = Day0Request {
             lab: lab.name.as_str(),
+            variables: &lab.variables,
             node,
             number: numbers[position],
             startup_config: Some(&config),

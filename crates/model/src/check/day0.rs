@@ -40,7 +40,7 @@ fn check(lab: &Lab, facts: &Facts, found: &mut Diagnostics) {
         found.push(
             Diagnostic::error(code::TEMPLATE, error.to_string())
                 .at(span(node), label)
-                .help("templates know `lab`, `node`, `management`, `login` and `ssh_keys`; docs/day0.md says what is in each"),
+                .help("templates know `lab`, `node`, `management`, `login`, `ssh_keys` and your `vars`; docs/day0.md says what is in each"),
         );
     }
     for node in &lab.nodes {

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use minijinja::Value;
 use minijinja::value::Serde;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Everything.
@@ -18,6 +19,8 @@ struct Facts<'a> {
     management: ManagementFacts<'a>,
     login: LoginFacts<'a>,
     ssh_keys: Vec<KeyFacts<'a>>,
+    /// Values of the user's own: the lab's, and over them the node's.
+    vars: BTreeMap<&'a str, &'a serde_json::Value>,
 }
 
 #[derive(Serialize)]
@@ -113,6 +116,10 @@ pub(super) fn facts(request: &Day0Request<'_>) -> Value {
     let super::ManagementAddresses { ipv4, ipv6 } = request.management;
     Value::from(Serde(Facts {
         lab: LabFacts { name: request.lab },
+        vars: {
+            let all = request.variables.iter().chain(&node.variables);
+            all.map(|(name, value)| (name.as_str(), value)).collect()
+        },
         node: NodeFacts {
             name: node.name.as_str(),
             hostname: &node.hostname,

@@ -99,6 +99,8 @@ pub enum Form {
     Listener,
     /// A text, or a list of texts.
     Texts,
+    /// Names of the user's choice with any values.
+    Variables,
     /// A percentage.
     Percent,
     /// A rate in bits a second.
@@ -163,6 +165,7 @@ impl Form {
                 "a loopback address with a port, or the absolute path of a socket".to_owned()
             }
             Self::Texts => "a text, or a list of texts".to_owned(),
+            Self::Variables => "names with any values".to_owned(),
             Self::Percent => "a percentage, such as `5%`".to_owned(),
             Self::Rate => "a rate, such as `10mbit`".to_owned(),
             Self::Pair(form) => format!("two values, each {}", form.expected()),

@@ -237,6 +237,7 @@ fn schema(form: &Form) -> Value {
             ] } },
             "additionalProperties": false,
         } }),
+        Form::Variables => json!({ "type": ["object", "null"] }),
         Form::Filter | Form::Listener | Form::Rate => json!({ "type": "string" }),
         Form::Percent => json!({ "type": "string", "pattern": "^ *[0-9.]+ *% *$" }),
         Form::Texts => json!({ "anyOf": [

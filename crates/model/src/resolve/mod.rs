@@ -106,6 +106,7 @@ fn resolve(spec: &LabSpec, catalogue: &Catalogue) -> (Option<Lab>, Diagnostics) 
         console_address: spec.console_address.as_ref().map(|address| address.value),
         console_span: spec.console_address.as_ref().map(|address| address.span),
         batch: spec.batch.as_ref().map(|batch| batch.value),
+        variables: spec.variables.clone(),
     };
     links.apply(spec, resolved, &profiles, &mut lab, &mut found);
     let (checks, nodes) = (&spec.checks, &spec.nodes);
@@ -306,6 +307,7 @@ fn resolve_node(
             .as_ref()
             .map(|file| (file.value.clone(), file.span)),
         after: Vec::new(),
+        variables: spec.variables.clone(),
         kind: Arc::clone(kind),
     })
 }

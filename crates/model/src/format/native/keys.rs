@@ -81,6 +81,8 @@ keys! {
     AFTER = "after", Form::After(Until::WORDS), "{r1: ready}",
         "The nodes that this one starts after: once their VMs were started (`[r1, r2]`), or once their consoles show that they are up (`{r1: ready}`). `up`, `start` and `restart` keep to it among the nodes that they start.";
 
+    VARIABLES = "vars", Form::Variables, "{asn: 65000, vlans: [10, 20]}",
+        "Values of your own for templates (`startup-config: r1.cfg.j2`), which know them as `vars`. What a node says goes before what the lab says, name by name.";
     BATCH = "batch", Form::Integer { least: 1, most: 65_000 }, "4",
         "Most nodes that boot at one time; the next one starts when one of them is ready, or its kind's time is over. By default as many as have together at most two virtual CPUs for each CPU of the host, and half of its memory.";
 
@@ -211,6 +213,7 @@ pub(crate) static LAB: Table = Table {
         &WIRE,
         &TRANSPORT,
         &MGMT,
+        &VARIABLES,
         &ADDRESSING,
         &CONSOLE_OF_LAB,
         &CHECKS,
@@ -287,6 +290,7 @@ pub(super) static NODE: Table = Table {
         &MGMT_BRIDGE,
         &CDROM,
         &AFTER,
+        &VARIABLES,
     ],
     required: &[],
     hints: NODE_HINTS,

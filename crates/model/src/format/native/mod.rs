@@ -11,6 +11,7 @@ mod lab_check;
 mod link;
 mod segment;
 mod setting_keys;
+mod variables;
 
 use self::keys as key;
 use super::fields::{Fields, shown, wrong_type};
@@ -173,6 +174,7 @@ impl Reader<'_> {
             console_address: top
                 .table(&key::CONSOLE_OF_LAB, &mut self.found)
                 .and_then(|fields| fields.address(&key::CONSOLE_ADDRESS, &mut self.found)),
+            variables: variables::read(&top, &key::VARIABLES, &mut self.found),
             batch: top
                 .table(&key::START, &mut self.found)
                 .and_then(|fields| fields.integer(&key::BATCH, &mut self.found)),
@@ -296,6 +298,7 @@ impl Reader<'_> {
                 config_medium: None,
                 hostname: own.hostname,
                 after: after::read(&fields, &mut self.found),
+                variables: variables::read(&fields, &key::VARIABLES, &mut self.found),
                 tunnels: Vec::new(),
             };
             if let Some(config) = &node.startup_config

@@ -109,6 +109,7 @@ fn read(sources: &Sources, input: &Input, catalogue: &Catalogue) -> (Option<LabS
         // The origin let its consoles listen everywhere; its ports stay, loopback is ours.
         console_address: Some(Spanned::new(IpAddr::V4(Ipv4Addr::LOCALHOST), place)),
         batch: None,
+        variables: serde_json::Map::new(),
     };
     (Some(spec), found)
 }
@@ -163,6 +164,7 @@ fn node_file(
         hostname,
         kind: kind_word.unwrap_or_else(|| Spanned::new(String::new(), place)),
         after: Vec::new(),
+        variables: serde_json::Map::new(),
         tunnels,
         name,
     };
