@@ -55,7 +55,7 @@ fn add(
 ) -> Result<(), CommandError> {
     let image = copy_in(store, &arguments.file, arguments.name.as_deref(), screen)?;
     let file_name = arguments.file.file_name().unwrap_or_default();
-    let kind = catalogue.recognise(&file_name.to_string_lossy(), &image.sha256);
+    let kind = catalogue.recognise(&file_name.to_string_lossy(), &image.checksums());
     render::images::added(screen, &image, kind)
 }
 

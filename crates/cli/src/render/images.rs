@@ -90,7 +90,7 @@ pub(crate) fn added(
 /// The kind that an image of the store is thought to be of.
 fn stored_kind(image: &StoredImage, catalogue: &Catalogue) -> Option<Recognition> {
     let file_name = format!("{}.{}", image.name, image.format.word());
-    catalogue.recognise(&file_name, &image.sha256)
+    catalogue.recognise(&file_name, &image.checksums())
 }
 
 /// An image that was built.
@@ -181,6 +181,8 @@ struct ImageJson<'a> {
     size_bytes: u64,
     virtual_size_bytes: u64,
     sha256: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    md5: Option<&'a str>,
     added_at_seconds: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<String>,
@@ -197,6 +199,7 @@ impl<'a> ImageJson<'a> {
             size_bytes: image.size_bytes,
             virtual_size_bytes: image.virtual_size_bytes,
             sha256: &image.sha256,
+            md5: image.md5.as_deref(),
             added_at_seconds: image.added_at_seconds,
             kind: None,
             kind_by: None,

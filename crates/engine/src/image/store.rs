@@ -26,7 +26,7 @@ mod worker;
 
 use super::probe::{named_format, probe};
 use crate::driver::{Driver, DriverError};
-use digest::{Hashing, HashingSink};
+use digest::{Digests, Hashing, HashingSink};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -71,8 +71,18 @@ pub struct StoredImage {
     pub size_bytes: u64,
     /// SHA-256 of the file, in hex.
     pub sha256: String,
+    /// MD5 of the file, in hex; absent where an older version added it.
+    pub md5: Option<String>,
     /// When it was added, in seconds since 1970.
     pub added_at_seconds: u64,
+}
+
+impl StoredImage {
+    /// All its checksums that are known.
+    pub fn checksums(&self) -> Vec<&str> {
+        let md5 = self.md5.as_deref();
+        md5.into_iter().chain([self.sha256.as_str()]).collect()
+    }
 }
 
 /// Whether an image is what it was when it was added.
@@ -94,6 +104,8 @@ struct Record {
     virtual_size_bytes: u64,
     size_bytes: u64,
     sha256: String,
+    #[serde(default)]
+    md5: Option<String>,
     added_at_seconds: u64,
 }
 
@@ -188,13 +200,15 @@ impl<'a> ImageStore<'a> {
             .store_file(&target, size_bytes, &mut hashed, &mut |done| {
                 progress(done, size_bytes);
             })?;
+        let Digests { sha256, md5 } = hashed.digests();
         let record = Record {
             version: RECORD_VERSION,
             file: target,
             format: header.format.word().to_owned(),
             virtual_size_bytes: header.virtual_size_bytes,
             size_bytes,
-            sha256: hashed.digest(),
+            sha256,
+            md5: Some(md5),
             added_at_seconds: seconds_now(),
         };
         self.write_json(&format!("{name}.{RECORD_EXTENSION}"), &record)?;
@@ -257,7 +271,7 @@ impl<'a> ImageStore<'a> {
         let mut on_progress = |done| progress(done, image.size_bytes);
         let mut sink = HashingSink::new(&mut on_progress);
         self.driver.read_stored_file(&file, None, &mut sink)?;
-        let found = sink.digest();
+        let found = sink.sha256();
         Ok(match found == image.sha256 {
             true => Verification::Intact,
             false => Verification::Changed(found),
@@ -294,6 +308,7 @@ impl<'a> ImageStore<'a> {
             virtual_size_bytes: record.virtual_size_bytes,
             size_bytes: record.size_bytes,
             sha256: record.sha256,
+            md5: record.md5,
             added_at_seconds: record.added_at_seconds,
         }))
     }

@@ -52,7 +52,7 @@ pub(super) struct KindFile {
     automation: AutomationFile,
     caveats: Option<Vec<String>>,
     image_patterns: Option<Vec<String>>,
-    /// SHA-256 in hex.
+    /// MD5 or SHA-256 in hex.
     image_checksums: Option<Vec<String>>,
     default_image: Option<String>,
     stand_in: Option<bool>,

@@ -7,8 +7,8 @@ use crate::domain_xml::nic_limit;
 /// Serial ports of a PC.
 const SERIAL_PORT_LIMIT: u32 = 4;
 
-/// Hex digits of a SHA-256.
-const SHA256_DIGITS: usize = 64;
+/// Hex digits of an MD5 and of a SHA-256.
+const DIGEST_DIGITS: [usize; 2] = [32, 64];
 
 /// SMBIOS tables and the fields of each that libvirt writes.
 const SMBIOS_FIELDS: &[(&str, &[&str])] = &[
@@ -59,10 +59,12 @@ pub(super) fn machine_features(
 pub(super) fn checksums(texts: Option<Vec<String>>, mistakes: &mut Mistakes) -> Vec<String> {
     let texts = texts.unwrap_or_default();
     for (index, text) in texts.iter().enumerate() {
-        if text.len() != SHA256_DIGITS || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if !DIGEST_DIGITS.contains(&text.len())
+            || !text.bytes().all(|byte| byte.is_ascii_hexdigit())
+        {
             mistakes.add(
                 &format!("image-checksums.{index}"),
-                format!("a SHA-256 has {SHA256_DIGITS} hex digits"),
+                "an MD5 has 32 hex digits, a SHA-256 has 64".to_owned(),
             );
         }
     }

@@ -96,7 +96,7 @@ pub struct Kind {
     pub caveats: Vec<String>,
     /// File names that images of this kind usually have (`*` matches anything).
     pub image_patterns: Vec<String>,
-    /// SHA-256 checksums, in hex, of images that are known to be of this kind.
+    /// Checksums, MD5 or SHA-256 in hex, of images that are known to be of this kind.
     pub image_checksums: Vec<String>,
     /// The image of the store that is used when the lab names none.
     pub default_image: Option<String>,

@@ -26,11 +26,12 @@ pub enum Evidence {
 }
 
 impl Catalogue {
-    /// The kind of an image, from the name of its file and its SHA-256 in hex.
-    pub fn recognise(&self, file_name: &str, sha256: &str) -> Option<Recognition> {
+    /// The kind of an image, from the name of its file and its checksums in hex, as far as they are
+    /// known.
+    pub fn recognise(&self, file_name: &str, checksums: &[&str]) -> Option<Recognition> {
         let listed = self.kinds().find(|kind| {
-            let mut checksums = kind.image_checksums.iter();
-            checksums.any(|known| known.eq_ignore_ascii_case(sha256))
+            let mut known = kind.image_checksums.iter();
+            known.any(|known| checksums.iter().any(|one| known.eq_ignore_ascii_case(one)))
         });
         if let Some(kind) = listed {
             return Some(Recognition {
@@ -187,9 +188,41 @@ mod tests {
             ("frr.qcow2", Some("frr")),
             ("holiday-photos.qcow2", None),
         ] {
-            let found = catalogue.recognise(name, "");
+            let found = catalogue.recognise(name, &[]);
             let found = found.as_ref().map(|found| found.kind.name.as_str());
             assert_eq!(found, kind, "{name}");
         }
+    }
+
+    #[test]
+    fn a_checksum_says_more_than_a_name() {
+        let catalogue = Catalogue::embedded();
+        let checksums = [
+            "0".repeat(64),
+            "A4C2D00A87E73B3129CD66A4E0743C9A".to_owned(),
+        ];
+        let checksums = checksums.each_ref().map(String::as_str);
+        let found = catalogue.recognise("vEOS-lab.qcow2", &checksums).unwrap();
+        assert_eq!(
+            (found.kind.name.as_str(), found.by),
+            ("chr", Evidence::Checksum)
+        );
+    }
+
+    #[test]
+    fn no_two_kinds_list_one_checksum() {
+        let catalogue = Catalogue::embedded();
+        let mut listed: Vec<&str> = catalogue
+            .kinds()
+            .flat_map(|kind| kind.image_checksums.iter().map(String::as_str))
+            .collect();
+        let all = listed.len();
+        listed.sort_unstable();
+        listed.dedup();
+        assert!(
+            all > 100 && listed.len() == all,
+            "{all} and {}",
+            listed.len()
+        );
     }
 }
