@@ -33,5 +33,7 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(1);
     let host = Arc::new(Host::default());
     let trials = proofs::all(&host);
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    harness::times::tell();
+    conclusion.exit_code()
 }

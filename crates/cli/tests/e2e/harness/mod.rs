@@ -7,6 +7,7 @@ pub(crate) mod lab;
 pub(crate) mod program;
 pub(crate) mod stage;
 pub(crate) mod terminal;
+pub(crate) mod times;
 pub(crate) mod verdict;
 pub(crate) mod wait;
 pub(crate) mod witness;

@@ -3,6 +3,7 @@
 //! Booting takes processor time and the proofs mostly wait for guests, so the next stage is set up
 //! behind the scenes while the proofs of this one play.
 
+use super::times::Stretch;
 use super::verdict::{CannotRun, Verdict, trial};
 use libtest_mimic::Trial;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -10,6 +11,7 @@ use std::thread;
 
 /// What is set up when the first proof needs it or earlier, and gone when the last proof is.
 pub(crate) struct Stage<T> {
+    name: &'static str,
     set: Mutex<Set<T>>,
     set_up: Box<dyn Fn() -> Result<T, CannotRun> + Send + Sync>,
     next: Mutex<Option<Weak<dyn Prepare>>>,
@@ -29,11 +31,13 @@ pub(crate) trait Prepare: Send + Sync {
 }
 
 impl<T: Send + 'static> Stage<T> {
-    /// A stage that is not set up yet.
+    /// A stage that is not set up yet, and what it is called where times are told.
     pub(crate) fn new(
+        name: &'static str,
         set_up: impl Fn() -> Result<T, CannotRun> + Send + Sync + 'static,
     ) -> Arc<Self> {
         Arc::new(Self {
+            name,
             set: Mutex::new(Set::NotYet),
             set_up: Box::new(set_up),
             next: Mutex::new(None),
@@ -90,6 +94,7 @@ impl<T: Send + 'static> Stage<T> {
         if let Set::NotYet = *set {
             // Should setting up panic, this is what the next proof finds.
             *set = Set::Broken;
+            let _stretch = Stretch::begin(format!("the stage `{}` is set", self.name));
             *set = match (self.set_up)() {
                 Ok(ready) => Set::Ready(ready),
                 Err(reason) => Set::CannotBe(reason),

@@ -1,5 +1,6 @@
 //! What becomes of a proof: it holds, it does not (a panic says why), or it cannot be tried here.
 
+use super::times::Stretch;
 use libtest_mimic::{Completion, Failed, Trial};
 
 /// Why a proof cannot be tried on this host.
@@ -22,12 +23,18 @@ pub(crate) fn trial(
     name: impl Into<String>,
     proof: impl FnOnce() -> Verdict + Send + 'static,
 ) -> Trial {
-    Trial::ignorable_test(name, move || match proof() {
-        Ok(()) => Ok(Completion::Completed),
-        Err(CannotRun::Missing(reason)) if tools_are_required() => Err(Failed::from(reason)),
-        Err(
-            CannotRun::Missing(reason) | CannotRun::Occupied(reason) | CannotRun::Unbuilt(reason),
-        ) => Ok(Completion::ignored_with(reason)),
+    let name = name.into();
+    Trial::ignorable_test(name.clone(), move || {
+        let _stretch = Stretch::begin(name);
+        match proof() {
+            Ok(()) => Ok(Completion::Completed),
+            Err(CannotRun::Missing(reason)) if tools_are_required() => Err(Failed::from(reason)),
+            Err(
+                CannotRun::Missing(reason)
+                | CannotRun::Occupied(reason)
+                | CannotRun::Unbuilt(reason),
+            ) => Ok(Completion::ignored_with(reason)),
+        }
     })
 }
 

@@ -39,7 +39,7 @@ const PLAYBOOK: &str = "\
 
 pub(super) fn stage(host: &Arc<Host>) -> Arc<Stage<Lab>> {
     let host = Arc::clone(host);
-    Stage::new(move || boot(&host))
+    Stage::new("automation", move || boot(&host))
 }
 
 pub(super) fn trials(two: &Arc<Stage<Lab>>) -> Vec<Trial> {

@@ -55,7 +55,7 @@ checks:
 
 pub(super) fn stage(host: &Arc<Host>) -> Arc<Stage<Lab>> {
     let host = Arc::clone(host);
-    Stage::new(move || {
+    Stage::new("checks", move || {
         host.with_system()?;
         let lab = Lab::example("checks", "ring-native");
         lab.up_and_wait(&[]);

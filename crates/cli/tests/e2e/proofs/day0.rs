@@ -45,7 +45,7 @@ links:
 
 pub(super) fn stage(host: &Arc<Host>) -> Arc<Stage<Lab>> {
     let host = Arc::clone(host);
-    Stage::new(move || {
+    Stage::new("day-0", move || {
         host.with_system()?;
         let kinds = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/kinds");
         let lab = Lab::native("day0", ROUTERS).with_arguments(&["--kinds", kinds]);

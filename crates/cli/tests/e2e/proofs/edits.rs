@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub(super) fn stage(host: &Arc<Host>) -> Arc<Stage<Lab>> {
     let host = Arc::clone(host);
-    Stage::new(move || boot(&host))
+    Stage::new("pair", move || boot(&host))
 }
 
 pub(super) fn trials(pair: &Arc<Stage<Lab>>) -> Vec<Trial> {

@@ -15,7 +15,7 @@ const PART: [&str; 5] = ["spine1", "leaf1", "leaf2", "host1", "host2"];
 
 pub(super) fn stage(host: &Arc<Host>) -> Arc<Stage<Lab>> {
     let host = Arc::clone(host);
-    Stage::new(move || {
+    Stage::new("fabric", move || {
         host.with_system()?;
         let lab = Lab::example("fabric", "leaf-spine");
         lab.up_and_wait(&PART);

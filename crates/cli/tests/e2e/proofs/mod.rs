@@ -65,7 +65,7 @@ pub(crate) fn all(host: &Arc<Host>) -> Vec<Trial> {
 /// The system's libvirt, without a lab.
 fn system(host: &Arc<Host>) -> Arc<Stage<Arc<Host>>> {
     let host = Arc::clone(host);
-    Stage::new(move || {
+    Stage::new("system", move || {
         host.with_system()?;
         Ok(Arc::clone(&host))
     })

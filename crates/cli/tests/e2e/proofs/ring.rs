@@ -106,7 +106,7 @@ pub(super) fn names() -> Vec<&'static str> {
 
 pub(super) fn stage(host: &Arc<Host>) -> Arc<Stage<Lab>> {
     let host = Arc::clone(host);
-    Stage::new(move || boot(&host))
+    Stage::new("ring", move || boot(&host))
 }
 
 pub(super) fn trials(ring: &Arc<Stage<Lab>>) -> Vec<Trial> {

@@ -37,7 +37,7 @@ impl OfUser {
 
 pub(super) fn stage(host: &Arc<Host>) -> Arc<Stage<OfUser>> {
     let host = Arc::clone(host);
-    Stage::new(move || boot(&host))
+    Stage::new("user", move || boot(&host))
 }
 
 pub(super) fn trials(user: &Arc<Stage<OfUser>>) -> Vec<Trial> {

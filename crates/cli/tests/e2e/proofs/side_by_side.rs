@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub(super) fn stage(host: &Arc<Host>) -> Arc<Stage<[Lab; 2]>> {
     let host = Arc::clone(host);
-    Stage::new(move || {
+    Stage::new("twins", move || {
         host.with_system()?;
         let labs = ["twin-a", "twin-b"].map(|tag| Lab::example(tag, "two-routers"));
         at_once(&labs, |lab| lab.up_and_wait(&[]));

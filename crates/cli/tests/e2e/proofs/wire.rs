@@ -57,7 +57,7 @@ fn with_lan(mode: &str) -> String {
 
 pub(super) fn stage(host: &Arc<Host>) -> Arc<Stage<Lab>> {
     let host = Arc::clone(host);
-    Stage::new(move || {
+    Stage::new("wire", move || {
         host.with_system()?;
         let kinds = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/kinds");
         let lab = Lab::native("wire", RING).with_arguments(&["--kinds", kinds]);
