@@ -137,6 +137,27 @@ impl Place {
         }
     }
 
+    /// Removes all that is known of a lab's nodes, the records of dialogues included.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; where nothing was ever typed there is nothing to remove.
+    pub fn forget_lab(&self, lab: &str) -> io::Result<()> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        // No lab has a dot in its name.
+        let prefix = format!("{lab}.");
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Puts a state in place whole.
     fn write(&self, node: &NodeBlueprint, state: &Written) -> io::Result<()> {
         let path = self.file(&node.domain());
@@ -298,6 +319,21 @@ mod tests {
         let text = serde_json::to_string(&Written::Typing { pid: u32::MAX }).unwrap();
         assert_eq!(text, r#"{"state":"typing","pid":4294967295}"#);
         assert!(!Path::new("/proc/4294967295").exists());
+    }
+
+    #[test]
+    fn a_lab_that_is_forgotten_leaves_those_of_other_labs() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::at(folder.path().join("none"));
+        place.forget_lab("a").unwrap();
+        let place = Place::at(folder.path().to_owned());
+        for name in ["a.r1.json", "a.r1.log", "ab.r1.json"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        place.forget_lab("a").unwrap();
+        let left = fs::read_dir(folder.path()).unwrap().map(Result::unwrap);
+        let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
+        assert_eq!(left, ["ab.r1.json"]);
     }
 
     #[test]

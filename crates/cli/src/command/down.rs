@@ -15,6 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use vnflab_engine::executor::MAX_WORKERS;
 use vnflab_engine::performer::SHUTDOWN_PATIENCE;
+use vnflab_engine::provision::Place;
 use vnflab_engine::ssh;
 use vnflab_engine::workspace::Workspace;
 use vnflab_model::observed::Observed;
@@ -50,7 +51,7 @@ pub(super) fn run(
     };
     let run = carry_out(&workspace, job, &interrupt, screen)?;
     if run.is_complete() && disks == Disks::Delete {
-        forget_hosts(&lab);
+        forget(&lab);
     }
     render::run::report(screen, "down", &[run])?;
     if disks == Disks::Keep {
@@ -167,11 +168,15 @@ fn several(path: &Path, labs: &BTreeSet<&str>) -> CommandError {
         .hint("`vnflab down NAME` takes down one of them.")
 }
 
-/// Host keys of guests that are gone.
-fn forget_hosts(lab: &str) {
+/// What is known of guests that are gone: their host keys, and what was typed on their consoles.
+fn forget(lab: &str) {
     if let Ok(folder) = ssh::folder() {
         // A file that does not exist, or cannot be removed, is in nobody's way.
         let _ = fs::remove_file(ssh::known_hosts(&folder, lab));
+    }
+    if let Ok(place) = Place::of_user() {
+        // What is left of them is forgotten with the next new disk of that name.
+        let _ = place.forget_lab(lab);
     }
 }
 

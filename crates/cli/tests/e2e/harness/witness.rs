@@ -100,6 +100,13 @@ pub(crate) fn traces_of(lab: &str) -> BTreeSet<String> {
             .filter(|name| name.starts_with(&volume_prefix))
             .map(|name| format!("volume {name}")),
     );
+    let dialogues = fs::read_dir(DIALOGUES).into_iter().flatten().flatten();
+    traces.extend(
+        dialogues
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|name| name.starts_with(&domain_prefix))
+            .map(|name| format!("dialogue {name}")),
+    );
     let logs = records(&domain_prefix).into_iter();
     traces.extend(logs.map(|name| format!("record {name}")));
     traces.extend(
@@ -118,6 +125,9 @@ pub(crate) fn traces_of(lab: &str) -> BTreeSet<String> {
     }
     traces
 }
+
+/// Where root's dialogues with consoles are kept.
+pub(crate) const DIALOGUES: &str = "/var/lib/vnflab/provision";
 
 /// Where the system's wire of a lab has its folder.
 pub(crate) fn wire_folder(lab: &str) -> PathBuf {
