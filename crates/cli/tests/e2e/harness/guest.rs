@@ -3,14 +3,28 @@
 use super::lab::Lab;
 use super::program::Ran;
 use super::wait::{BOOT_PATIENCE, PATIENCE, at_once, until};
+use super::witness;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Runs a command in a guest.
+/// Runs a command in a guest, over a connection that is kept for the next one.
 pub(crate) fn run(lab: &Lab, node: &str, command: &str) -> Ran {
-    lab.program()
-        .run(&["ssh", &lab.domain(node), "--", command])
+    let domain = lab.domain(node);
+    let mut ssh = lab.program().command(&["ssh", &domain, "--", command]);
+    // A VM that is started anew has another process, and is greeted anew.
+    let vm = witness::qemu_processes(&domain);
+    let vm = vm.into_iter().find(|(_, name)| *name == domain);
+    if let (Some((pid, _)), true) = (vm, lab.program().is_of_tester()) {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let connection = lab.folder().with_file_name(format!("ssh-{pid}"));
+        ssh.env("PATH", format!("{KEEPS_CONNECTIONS}:{path}"))
+            .env("VNFLAB_TEST_CONNECTION", connection);
+    }
+    Ran::of(ssh, "")
 }
+
+/// The folder with an `ssh` that keeps connections.
+const KEEPS_CONNECTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/bin");
 
 /// Exit code of `ssh` when it is `ssh` that failed, not the command.
 const NO_CONNECTION: i32 = 255;

@@ -42,6 +42,11 @@ impl Program {
         }
     }
 
+    /// Whether it runs as whoever runs the tests.
+    pub(crate) fn is_of_tester(&self) -> bool {
+        self.user.is_none()
+    }
+
     /// A command line that begins here and goes on at will.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.any(&self.path);

@@ -9,8 +9,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// How long all VMs of a lab may take to boot, and protocols to converge after that.
 pub(crate) const BOOT_PATIENCE: Duration = Duration::from_secs(480);
 
-/// Time between two looks, where nothing tells of the event: little work, little delay.
+/// Least time between two looks, where nothing tells of the event. A look that took longer is
+/// followed by as much rest: the guests need the processors that it is waited with.
 const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Most time between two looks.
+const REST_LIMIT: Duration = Duration::from_secs(2);
 
 /// Looks again and again until something is found; panics with the last reason when it is not
 /// found in time.
@@ -21,6 +25,7 @@ pub(crate) fn until<T>(
 ) -> T {
     let end = Instant::now() + patience;
     loop {
+        let began = Instant::now();
         match look() {
             Ok(found) => return found,
             Err(reason) if Instant::now() >= end => {
@@ -29,7 +34,7 @@ pub(crate) fn until<T>(
                     patience.as_secs()
                 )
             }
-            Err(_) => std::thread::sleep(INTERVAL),
+            Err(_) => std::thread::sleep(began.elapsed().clamp(INTERVAL, REST_LIMIT)),
         }
     }
 }
