@@ -1,5 +1,6 @@
 //! First configurations on all media, read by guests that boot.
 
+use super::typed;
 use crate::harness::guest;
 use crate::harness::host::Host;
 use crate::harness::lab::Lab;
@@ -16,9 +17,11 @@ nodes:
   disk: {kind: frr-disk, startup-config: router.conf.j2}
   usb: {kind: frr-usb, startup-config: router.conf.j2}
   drive: {kind: frr-config-drive, startup-config: router.conf.j2}
+  typed: {kind: frr-console, memory: 128, startup-config: typed.txt, hostname: by-console}
 links:
   - {endpoints: [\"disk:eth1\", \"usb:eth1\"], ipv4: [10.90.1.1/24, 10.90.1.2/24]}
   - {endpoints: [\"usb:eth2\", \"drive:eth1\"], ipv4: [10.90.2.1/24, 10.90.2.2/24]}
+  - {endpoints: [\"typed:eth1\", \"disk:eth2\"], ipv4: [10.90.3.2/24, 10.90.3.1/24]}
 ";
 
 const TEMPLATE: &str = "\
@@ -50,13 +53,15 @@ pub(super) fn stage(host: &Arc<Host>) -> Arc<Stage<Lab>> {
         let kinds = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/kinds");
         let lab = Lab::native("day0", ROUTERS).with_arguments(&["--kinds", kinds]);
         fs::write(lab.folder().join("router.conf.j2"), TEMPLATE).unwrap();
+        fs::write(lab.folder().join("typed.txt"), typed::CONFIGURATION).unwrap();
         lab.up_and_wait(&[]);
         Ok(lab)
     })
 }
 
 pub(super) fn trials(routers: &Arc<Stage<Lab>>, system: &Arc<Stage<Arc<Host>>>) -> Vec<Trial> {
-    vec![
+    let mut trials = typed::trials(routers);
+    trials.extend([
         routers.trial(
             "disk_stick_and_config_drive_bring_a_rendered_configuration",
             configured,
@@ -66,7 +71,8 @@ pub(super) fn trials(routers: &Arc<Stage<Lab>>, system: &Arc<Stage<Arc<Host>>>) 
             has_debian,
             |_| cloud(),
         ),
-    ]
+    ]);
+    trials
 }
 
 fn configured(lab: &Lab) {

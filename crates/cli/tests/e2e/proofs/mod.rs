@@ -10,10 +10,12 @@ mod frames;
 mod input;
 mod interruption;
 mod ring;
+mod saved;
 mod session;
 mod side_by_side;
 mod start;
 mod traffic;
+mod typed;
 mod wire;
 
 use crate::harness::host::Host;
@@ -27,7 +29,6 @@ pub(crate) fn all(host: &Arc<Host>) -> Vec<Trial> {
     let system = system(host);
     let ring = ring::stage(host);
     let wire = wire::stage(host);
-    let pair = edits::stage(host);
     let twins = side_by_side::stage(host);
     let checks = checks::stage(host);
     let fabric = fabric::stage(host);
@@ -36,8 +37,7 @@ pub(crate) fn all(host: &Arc<Host>) -> Vec<Trial> {
     let routers = day0::stage(host);
     system.prepares(&ring);
     ring.prepares(&wire);
-    wire.prepares(&pair);
-    pair.prepares(&twins);
+    wire.prepares(&twins);
     twins.prepares(&checks);
     checks.prepares(&fabric);
     fabric.prepares(&automation);
@@ -51,11 +51,12 @@ pub(crate) fn all(host: &Arc<Host>) -> Vec<Trial> {
         start::trials(&system),
         ring::trials(&ring),
         wire::trials(&wire),
-        edits::trials(&pair),
         side_by_side::trials(&twins),
+        edits::trials(&twins),
         checks::trials(&checks),
         fabric::trials(&fabric),
         automation::trials(&automation),
+        saved::trials(&automation),
         session::trials(&user),
         day0::trials(&routers, &system),
     ];
