@@ -17,6 +17,9 @@ const NOT_READY: i32 = 6;
 /// Exit code of commands that are given a name that nothing has.
 const NOT_FOUND: i32 = 5;
 
+/// Memory of routers that start only what they are configured for.
+pub(crate) const SMALL_MIB: u32 = 160;
+
 /// A lab that is gone when this value is.
 pub(crate) struct Lab {
     program: Program,
@@ -38,6 +41,23 @@ impl Lab {
     /// A copy of one of `examples/`, under a name of its own.
     pub(crate) fn example(tag: &str, example: &str) -> Self {
         Self::example_of(Program::new(), &std::env::temp_dir(), tag, example)
+    }
+
+    /// The same with routers of little memory, which start only the daemons that are configured:
+    /// a third less to do for the processors.
+    pub(crate) fn small_example(tag: &str, example: &str) -> Self {
+        let lab = Self::example(tag, example);
+        let file = lab.folder.join("lab.yaml");
+        let text = fs::read_to_string(&file).unwrap();
+        let small = text
+            .replace("{kind: frr", &format!("{{kind: frr, memory: {SMALL_MIB}"))
+            .replace(
+                "  kind: frr\n",
+                &format!("  kind: frr\n  memory: {SMALL_MIB}\n"),
+            );
+        assert_ne!(small, text, "{example} has routers");
+        fs::write(&file, small).unwrap();
+        lab
     }
 
     /// The same for a program of another user, below a folder that this user can read.

@@ -1,83 +1,85 @@
 //! What happens to a running lab when its file changes: only what differs is touched.
 
 use crate::harness::guest;
-use crate::harness::host::Host;
 use crate::harness::lab::Lab;
 use crate::harness::stage::Stage;
-use crate::harness::verdict::CannotRun;
 use crate::harness::wait::at_once;
 use crate::harness::witness;
 use libtest_mimic::Trial;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub(super) fn stage(host: &Arc<Host>) -> Arc<Stage<Lab>> {
-    let host = Arc::clone(host);
-    Stage::new("pair", move || boot(&host))
-}
-
-pub(super) fn trials(pair: &Arc<Stage<Lab>>) -> Vec<Trial> {
+/// They play on the first of two labs of one shape, once the second is gone.
+pub(super) fn trials(twins: &Arc<Stage<[Lab; 2]>>) -> Vec<Trial> {
+    let trial = |name: &str, proof: fn(&Lab)| twins.trial(name, move |[lab, _]| proof(lab));
     vec![
-        pair.trial("two_routers_converge", converges),
-        pair.trial(
+        trial("two_routers_converge", converges),
+        trial(
             "edit_of_a_node_makes_that_node_anew_and_no_other",
             edit_touches_one,
         ),
-        pair.trial(
+        trial(
+            "node_that_is_replaced_has_a_new_disk_and_no_other_is_touched",
+            replaced,
+        ),
+        trial(
             "new_link_touches_no_vm_but_that_of_the_new_node",
             link_touches_no_vm,
         ),
-        pair.trial(
+        trial(
             "up_of_one_node_leaves_other_edits_for_later",
             up_of_one_node,
         ),
-        pair.trial(
+        trial(
             "node_that_left_the_file_is_removed_with_its_disks",
             node_is_removed,
         ),
-        pair.trial(
+        trial(
             "lab_of_the_same_name_from_another_file_is_refused",
             other_file_is_refused,
         ),
-        pair.trial("disks_are_kept_and_used_again", disks_are_kept),
+        trial("disks_are_kept_and_used_again", disks_are_kept),
     ]
 }
 
-/// The lab as it begins.
+/// The lab as it begins: the example with small routers.
 const PAIR: &str = "\
-nodes:
-  r1: {kind: frr}
-  r2: {kind: frr}
+defaults: {kind: frr, memory: 160}
+nodes: {r1: , r2: }
 links:
   - r1:eth1 -- r2:eth1
 ";
 
 /// The lab with another memory for `r2`.
 const EDITED: &str = "\
-nodes:
-  r1: {kind: frr}
-  r2: {kind: frr, memory: 300}
+defaults: {kind: frr, memory: 160}
+nodes: {r1: , r2: {memory: 150}}
 links:
   - r1:eth1 -- r2:eth1
 ";
 
 /// The edited lab with a third router behind `r2`.
 const CHAIN: &str = "\
-nodes:
-  r1: {kind: frr}
-  r2: {kind: frr, memory: 300}
-  r3: {kind: frr}
+defaults: {kind: frr, memory: 160}
+nodes: {r1: , r2: {memory: 150}, r3: }
 links:
   - r1:eth1 -- r2:eth1
   - r2:eth2 -- r3:eth1
 ";
 
-/// The chain with another memory for `r1` and `r3`.
+/// The chain with another memory for `r3`.
+const CHAIN_OF_LESS: &str = "\
+defaults: {kind: frr, memory: 160}
+nodes: {r1: , r2: {memory: 150}, r3: {memory: 128}}
+links:
+  - r1:eth1 -- r2:eth1
+  - r2:eth2 -- r3:eth1
+";
+
+/// That chain with another memory for `r1`, too.
 const EDITED_CHAIN: &str = "\
-nodes:
-  r1: {kind: frr, memory: 200}
-  r2: {kind: frr, memory: 300}
-  r3: {kind: frr, memory: 200}
+defaults: {kind: frr, memory: 160}
+nodes: {r1: {memory: 200}, r2: {memory: 150}, r3: {memory: 128}}
 links:
   - r1:eth1 -- r2:eth1
   - r2:eth2 -- r3:eth1
@@ -87,13 +89,6 @@ links:
 fn given(lab: &Lab, text: &str) {
     lab.write(text);
     lab.up();
-}
-
-fn boot(host: &Host) -> Result<Lab, CannotRun> {
-    host.with_system()?;
-    let lab = Lab::example("pair", "two-routers");
-    lab.up_and_wait(&[]);
-    Ok(lab)
 }
 
 fn converges(lab: &Lab) {
@@ -124,21 +119,43 @@ fn up_touches(lab: &Lab, arguments: &[&str], nodes: &[&str]) {
     assert_eq!(touched.cloned().collect::<BTreeSet<_>>(), expected);
 }
 
+/// The boot that a guest lives in.
+fn boot_of(lab: &Lab, node: &str) -> String {
+    guest::ask(lab, node, "cat /proc/sys/kernel/random/boot_id")
+}
+
+/// Leaves something on a guest's disk.
+fn leave_note(lab: &Lab, node: &str) {
+    guest::ask(lab, node, "echo kept >/root/note && sync");
+}
+
 fn edit_touches_one(lab: &Lab) {
     given(lab, PAIR);
-    let boot = |node| guest::ask(lab, node, "cat /proc/sys/kernel/random/boot_id");
-    let boot_before = boot("r1");
+    let boot_before = boot_of(lab, "r1");
+    leave_note(lab, "r2");
     lab.write(EDITED);
     assert_eq!(planned(lab), BTreeSet::from(["r2".to_owned()]));
     up_touches(lab, &[], &["r2"]);
     let memory = witness::virsh(&["dominfo", &lab.domain("r2")]);
-    assert!(memory.contains("307200 KiB"), "{memory}");
+    assert!(memory.contains("153600 KiB"), "{memory}");
     // The other end had no carrier while the node was off, and has it back.
     assert!(lab.plan().is_empty(), "{:?}", lab.plan());
     // What was made anew finds its place in the lab again.
     lab.up_and_wait(&[]);
     converges(lab);
-    assert_eq!(boot("r1"), boot_before);
+    assert_eq!(boot_of(lab, "r1"), boot_before);
+    assert_eq!(guest::ask(lab, "r2", "cat /root/note"), "kept\n");
+}
+
+fn replaced(lab: &Lab) {
+    given(lab, EDITED);
+    let boot_before = boot_of(lab, "r1");
+    leave_note(lab, "r2");
+    up_touches(lab, &["--replace", "r2"], &["r2"]);
+    assert!(lab.plan().is_empty(), "{:?}", lab.plan());
+    lab.up_and_wait(&[]);
+    guest::ask(lab, "r2", "test ! -e /root/note");
+    assert_eq!(boot_of(lab, "r1"), boot_before);
 }
 
 fn link_touches_no_vm(lab: &Lab) {
@@ -159,7 +176,7 @@ fn up_of_one_node(lab: &Lab) {
 }
 
 fn node_is_removed(lab: &Lab) {
-    given(lab, CHAIN);
+    given(lab, CHAIN_OF_LESS);
     let of_r3 = format!("vnflab1.{}.r3.", lab.name());
     let left = || -> Vec<String> {
         let volumes = witness::volumes("vnflab").into_iter();
@@ -189,6 +206,7 @@ fn other_file_is_refused(lab: &Lab) {
 
 fn disks_are_kept(lab: &Lab) {
     given(lab, EDITED);
+    leave_note(lab, "r1");
     let down = lab.run("down", &[]).expect_success();
     down.expect_said("2 disks").expect_said("--purge");
     let disk = |node| format!("volume vnflab1.{}.{node}.disk.qcow2", lab.name());
@@ -196,6 +214,8 @@ fn disks_are_kept(lab: &Lab) {
     assert_eq!(witness::traces_of(lab.name()), disks);
     let makes_disk = |step: &serde_json::Value| step["action"].as_str().unwrap().contains("disk");
     assert!(!lab.plan().iter().any(makes_disk), "{:?}", lab.plan());
-    up_touches(lab, &[], &["r1", "r2"]);
+    up_touches(lab, &["r1"], &["r1"]);
+    lab.up_and_wait(&["r1"]);
+    assert_eq!(guest::ask(lab, "r1", "cat /root/note"), "kept\n");
     lab.down_without_a_trace();
 }

@@ -29,7 +29,7 @@ const LINKED: [&str; 2] = ["eth1", "eth2"];
 
 /// The ring as it begins. Two of its routers have NICs that know their speed: LACP is for such.
 const RING: &str = "\
-defaults: {kind: frr, image: frr}
+defaults: {kind: frr, image: frr, memory: 160}
 nodes: {r1: {kind: frr-e1000}, r2: {kind: frr-e1000}, r3: , r4: }
 links:
   - r1:eth1 -- r2:eth2
@@ -40,7 +40,7 @@ links:
 
 /// The ring with one of its links in other interfaces.
 const REWIRED: &str = "\
-defaults: {kind: frr, image: frr}
+defaults: {kind: frr, image: frr, memory: 160}
 nodes: {r1: {kind: frr-e1000}, r2: {kind: frr-e1000}, r3: , r4: }
 links:
   - r1:eth3 -- r2:eth3
