@@ -9,7 +9,10 @@
 //!
 //! What makes a test cheap or dear here is the booting of a VM without hardware acceleration: some
 //! ten seconds of a processor each. So labs are booted once, the next one while the proofs of the
-//! last one play, and where no guest is needed nothing waits for one.
+//! last one play, and where no guest is needed nothing waits for one. Guests are asked over SSH
+//! connections that are kept, and what is waited for is looked at no more than half of the time.
+//! In the end it is told how long each proof and each stage took, and how busy the processors were:
+//! whoever makes the suite faster begins there.
 //!
 //! A proof that this host cannot try is *ignored* and says why. Where `VNFLAB_REQUIRE_TOOLS=1` and
 //! the user is root, what is missing is a failure instead; `scripts/test` sets it.
