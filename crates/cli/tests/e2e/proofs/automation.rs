@@ -17,7 +17,6 @@ use std::sync::Arc;
 
 /// Two routers of which one is called as a word of YAML.
 const LAB: &str = "\
-defaults: {memory: 160}
 nodes:
   r1: {kind: frr}
   no: {kind: frr}

@@ -57,7 +57,7 @@ pub(super) fn stage(host: &Arc<Host>) -> Arc<Stage<Lab>> {
     let host = Arc::clone(host);
     Stage::new("checks", move || {
         host.with_system()?;
-        let lab = Lab::small_example("checks", "ring-native");
+        let lab = Lab::example("checks", "ring-native");
         lab.up_and_wait(&[]);
         Ok(lab)
     })

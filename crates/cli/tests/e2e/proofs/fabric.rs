@@ -17,7 +17,7 @@ pub(super) fn stage(host: &Arc<Host>) -> Arc<Stage<Lab>> {
     let host = Arc::clone(host);
     Stage::new("fabric", move || {
         host.with_system()?;
-        let lab = Lab::small_example("fabric", "leaf-spine");
+        let lab = Lab::example("fabric", "leaf-spine");
         lab.up_and_wait(&PART);
         Ok(lab)
     })

@@ -24,7 +24,7 @@ pub(super) fn trials(system: &Arc<Stage<Arc<Host>>>) -> Vec<Trial> {
 }
 
 /// A lab of two, which nobody waits for.
-const LAB: &str = "defaults: {memory: 160}\nnodes:\n  r1: {kind: frr}\n  r2: {kind: frr}\nlinks:\n  - r1:eth1 -- r2:eth1\n";
+const LAB: &str = "nodes:\n  r1: {kind: frr}\n  r2: {kind: frr}\nlinks:\n  - r1:eth1 -- r2:eth1\n";
 
 /// Things of somebody else's; they are gone when this value is.
 struct Foreign {

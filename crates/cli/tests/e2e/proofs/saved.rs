@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 /// The two routers of the stage, with what was saved of them.
 const WITH_SAVED: &str = "\
-defaults: {memory: 160}
 nodes:
   r1: {kind: frr, startup-config: configs/r1.cfg}
   no: {kind: frr, startup-config: configs/no.cfg}
