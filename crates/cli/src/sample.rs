@@ -24,6 +24,7 @@ pub(crate) fn observed(nodes: &[(&str, &str)]) -> Observed {
             state: DomainState::Running,
             process: None,
             cpu_limit_percent: None,
+            typing: None,
             uptime: None,
             carriers: BTreeMap::new(),
         });

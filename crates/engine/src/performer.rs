@@ -17,6 +17,7 @@ use vnflab_model::blueprint::{Blueprint, NodeBlueprint};
 use vnflab_model::domain_xml::{domain_xml, network_xml};
 use vnflab_model::observed::Locality;
 use vnflab_model::plan::{Action, Step};
+use vnflab_model::typing::{Typing, with_typing};
 
 /// How long a guest may take to shut down when asked: what a router with a clean shutdown takes
 /// under translation. The step that follows takes the power away.
@@ -28,6 +29,9 @@ const SHUTDOWN_REPEAT: Duration = Duration::from_secs(5);
 
 /// Time between two looks whether a guest that shuts down is off.
 const SHUTDOWN_LOOK: Duration = Duration::from_millis(200);
+
+/// What is in a volume whose name says everything: storage has no empty ones.
+const MEMORY: &[u8] = b"typed\n";
 
 /// Nobody cancels.
 static NEVER: AtomicBool = AtomicBool::new(false);
@@ -190,11 +194,15 @@ impl<'a> Performer<'a> {
         }
     }
 
-    fn define_domain(&self, node: &str) -> Result<(), PerformError> {
+    fn define_domain(&self, node: &str, typing: Option<&Typing>) -> Result<(), PerformError> {
         let unknown = || PerformError::NotInBlueprint(node.to_owned());
         let blueprint = self.blueprint.ok_or_else(unknown)?;
         let node = blueprint.node(node).ok_or_else(unknown)?;
         let xml = domain_xml(node, &blueprint.source, self.driver.scope());
+        let xml = match typing {
+            Some(typing) => with_typing(&xml, typing),
+            None => xml,
+        };
         Ok(self.driver.define_domain(&xml)?)
     }
 
@@ -243,7 +251,10 @@ impl Perform for Performer<'_> {
             Action::CreateDisk { volume, size_bytes } => driver.create_disk(volume, *size_bytes)?,
             Action::WriteMedia { volume } => self.write_media(volume)?,
             Action::DeleteVolume { volume } => driver.delete_volume(volume)?,
-            Action::DefineDomain { node, .. } => self.define_domain(node)?,
+            Action::DefineDomain { node, typing, .. } => {
+                self.define_domain(node, typing.as_ref())?;
+            }
+            Action::RememberTyping { volume } => driver.write_volume(volume, MEMORY)?,
             Action::StartDomain { domain } => driver.start_domain(domain)?,
             Action::SuspendDomain { domain } => driver.suspend_domain(domain)?,
             Action::ResumeDomain { domain } => driver.resume_domain(domain)?,

@@ -1,16 +1,15 @@
-//! Typing first configurations on serial consoles, and remembering what was typed.
+//! Typing first configurations on serial consoles.
 //!
-//! Of each node there are two files in a folder that is the user's alone: its state
-//! (`LAB.NODE.json`) and the record of the last dialogue (`LAB.NODE.log`), in which secrets are
-//! masked. The state belongs to the node's disk: who makes a new disk forgets it. A state that is
-//! lost means that the configuration is typed again, which does no harm.
+//! How far a node is stands in its domain's metadata ([`Typing`]), for whoever looks. A state that
+//! is lost means that the configuration is typed again, which does no harm. The record of the last
+//! dialogue, in which secrets are masked, is a file in a folder that is the user's alone.
 //!
 //! Invariant: a state that says "done" was written after the last step of the script.
 
 use crate::console::conversation::{Conversation, TalkError};
+use crate::driver::{Driver, DriverError};
 use crate::folder;
 use crate::ssh::SshError;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
@@ -25,6 +24,7 @@ use vnflab_dialogue::Refused;
 use vnflab_model::blueprint::{Accelerator, NodeBlueprint};
 use vnflab_model::kind::Kind;
 use vnflab_model::script::{self, Words};
+use vnflab_model::typing::Typing;
 
 /// Kinds tell their time without acceleration; in hardware a third is ample.
 const ACCELERATED_DIVISOR: u32 = 3;
@@ -36,7 +36,7 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(20);
 /// Time between two attempts.
 const CONNECT_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Where the states and records of a user's nodes lie.
+/// Where the records of a user's dialogues lie.
 #[derive(Debug, Clone)]
 pub struct Place {
     folder: PathBuf,
@@ -62,6 +62,22 @@ pub enum State {
 }
 
 impl State {
+    /// What a domain says of itself. Who types and is gone has broken it off.
+    pub fn of(typing: Option<&Typing>) -> Self {
+        match typing {
+            Some(Typing::Done { digest }) => Self::Done {
+                digest: digest.clone(),
+            },
+            Some(Typing::Failed { reason }) => Self::Failed {
+                reason: reason.clone(),
+            },
+            Some(Typing::Typing { pid }) if Path::new(&format!("/proc/{pid}")).exists() => {
+                Self::Typing
+            }
+            Some(Typing::Typing { .. }) | None => Self::Pending,
+        }
+    }
+
     /// The word for people and JSON.
     pub fn word(&self) -> &'static str {
         match self {
@@ -71,17 +87,6 @@ impl State {
             Self::Failed { .. } => "failed",
         }
     }
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "state")]
-enum Written {
-    #[serde(rename_all = "kebab-case")]
-    Typing { pid: u32 },
-    #[serde(rename_all = "kebab-case")]
-    Done { digest: String },
-    #[serde(rename_all = "kebab-case")]
-    Failed { reason: String },
 }
 
 impl Place {
@@ -107,37 +112,7 @@ impl Place {
         self.folder.join(format!("{}.log", node.domain()))
     }
 
-    fn file(&self, domain: &str) -> PathBuf {
-        self.folder.join(format!("{domain}.json"))
-    }
-
-    /// How far a node is. A file that makes no sense says nothing.
-    pub fn state(&self, node: &NodeBlueprint) -> State {
-        let text = fs::read_to_string(self.file(&node.domain())).unwrap_or_default();
-        match serde_json::from_str(&text) {
-            Ok(Written::Done { digest }) => State::Done { digest },
-            Ok(Written::Failed { reason }) => State::Failed { reason },
-            Ok(Written::Typing { pid }) if Path::new(&format!("/proc/{pid}")).exists() => {
-                State::Typing
-            }
-            Ok(Written::Typing { .. }) | Err(_) => State::Pending,
-        }
-    }
-
-    /// Forgets a node, whose disk is another from now on.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says; a node that is not known is forgotten already.
-    pub fn forget(&self, lab: &str, node: &str) -> io::Result<()> {
-        let domain = vnflab_model::blueprint::domain_name(lab, node);
-        match fs::remove_file(self.file(&domain)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// Removes all that is known of a lab's nodes, the records of dialogues included.
+    /// Removes the records of the dialogues with a lab's nodes.
     ///
     /// # Errors
     ///
@@ -156,14 +131,6 @@ impl Place {
             }
         }
         Ok(())
-    }
-
-    /// Puts a state in place whole.
-    fn write(&self, node: &NodeBlueprint, state: &Written) -> io::Result<()> {
-        let path = self.file(&node.domain());
-        let draft = path.with_extension(format!("{}.new", std::process::id()));
-        fs::write(&draft, serde_json::to_string(state)?)?;
-        fs::rename(&draft, &path)
     }
 }
 
@@ -198,7 +165,10 @@ pub enum ProvisionError {
     /// The dialogue was not held to its end.
     #[error(transparent)]
     Talk(#[from] TalkError),
-    /// Its state or record cannot be written.
+    /// How far it is cannot be noted.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// The record cannot be written.
     #[error("cannot write `{}`", path.display())]
     File {
         /// The file or folder.
@@ -230,6 +200,7 @@ impl ProvisionError {
 ///
 /// When not all of it was typed. The next call begins from what the console shows then.
 pub fn provision(
+    driver: &dyn Driver,
     place: &Place,
     request: &Request<'_>,
     on_progress: &mut dyn FnMut(usize, usize),
@@ -268,9 +239,8 @@ pub fn provision(
         .open(&path)
         .map_err(file_error)?;
     let pid = std::process::id();
-    place
-        .write(node, &Written::Typing { pid })
-        .map_err(file_error)?;
+    let note = |typing: Option<&Typing>| driver.note_typing(&node.domain(), typing);
+    note(Some(&Typing::Typing { pid }))?;
     let outcome =
         connect(node.console.listen, &mut record, request.cancel).and_then(|mut conversation| {
             let mut progress = |(_, _, typed, lines)| on_progress(typed, lines);
@@ -278,18 +248,18 @@ pub fn provision(
         });
     let _ = record.flush();
     let state = match &outcome {
-        Ok(_) => Written::Done {
+        Ok(_) => Typing::Done {
             digest: digest(request.configuration),
         },
         Err(TalkError::Cancelled) => {
-            place.forget(&node.lab, &node.node).map_err(file_error)?;
+            note(None)?;
             return Err(TalkError::Cancelled.into());
         }
-        Err(error) => Written::Failed {
+        Err(error) => Typing::Failed {
             reason: error.to_string(),
         },
     };
-    place.write(node, &state).map_err(file_error)?;
+    note(Some(&state))?;
     Ok(outcome?.refused)
 }
 
@@ -316,9 +286,10 @@ mod tests {
 
     #[test]
     fn a_state_of_a_process_that_is_gone_is_pending() {
-        let text = serde_json::to_string(&Written::Typing { pid: u32::MAX }).unwrap();
-        assert_eq!(text, r#"{"state":"typing","pid":4294967295}"#);
-        assert!(!Path::new("/proc/4294967295").exists());
+        let of = |pid| State::of(Some(&Typing::Typing { pid }));
+        assert_eq!(of(std::process::id()), State::Typing);
+        assert_eq!(of(u32::MAX), State::Pending);
+        assert_eq!(State::of(None), State::Pending);
     }
 
     #[test]
@@ -327,13 +298,13 @@ mod tests {
         let place = Place::at(folder.path().join("none"));
         place.forget_lab("a").unwrap();
         let place = Place::at(folder.path().to_owned());
-        for name in ["a.r1.json", "a.r1.log", "ab.r1.json"] {
+        for name in ["a.r1.log", "a.r2.log", "ab.r1.log"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
         place.forget_lab("a").unwrap();
         let left = fs::read_dir(folder.path()).unwrap().map(Result::unwrap);
         let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
-        assert_eq!(left, ["ab.r1.json"]);
+        assert_eq!(left, ["ab.r1.log"]);
     }
 
     #[test]

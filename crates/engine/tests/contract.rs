@@ -18,6 +18,7 @@ use vnflab_model::blueprint::{Blueprint, Carrier, DriveContent, Lease, NodeBluep
 use vnflab_model::domain_xml::{domain_xml, network_xml};
 use vnflab_model::observed::{DomainState, NetworkState};
 use vnflab_model::record::NodeRecord;
+use vnflab_model::typing::{Typing, with_typing};
 use vnflab_testkit::Proof;
 
 fn main() {
@@ -94,6 +95,7 @@ impl Subject<'_> {
         self.it_is_observed_as_it_was_made(&blueprint);
         self.leases_change(&blueprint);
         self.carriers_and_records_change(&blueprint);
+        self.what_was_typed_is_noted(&blueprint);
         self.a_running_domain_is_held_and_limited(&blueprint);
         self.a_running_domain_is_not_undefined(&blueprint);
         self.it_goes_down_twice(&blueprint);
@@ -120,6 +122,7 @@ impl Subject<'_> {
         );
         foreign(driver.start_domain(domain), "start");
         foreign(driver.set_cpu_limit(domain, None), "limit");
+        foreign(driver.note_typing(domain, None), "note typing");
         foreign(driver.suspend_domain(domain), "suspend");
         foreign(driver.resume_domain(domain), "resume");
         let patience = Duration::from_secs(1);
@@ -167,6 +170,7 @@ impl Subject<'_> {
         let missing = |result| assert!(matches!(result, Err(DriverError::Missing { .. })));
         missing(driver.start_domain(&name));
         missing(driver.set_cpu_limit(&name, Some(50)));
+        missing(driver.note_typing(&name, None));
         missing(driver.suspend_domain(&name));
         missing(driver.resume_domain(&name));
         driver.destroy_domain(&name).unwrap();
@@ -337,6 +341,44 @@ impl Subject<'_> {
             let stranger = driver.set_carrier(&node.domain(), "52:54:00:ff:ff:ff", Carrier::Up);
             assert!(stranger.is_err());
         }
+    }
+
+    fn what_was_typed_is_noted(&self, blueprint: &Blueprint) {
+        let driver = self.driver;
+        let node = &blueprint.nodes[0];
+        let name = node.domain();
+        let noted = || {
+            let observed = driver.observe().unwrap();
+            let domain = observed.domain(&blueprint.lab, &node.node).unwrap();
+            // The record is another matter.
+            assert_eq!(domain.record.blueprint, *node);
+            domain.typing.clone()
+        };
+        assert_eq!(noted(), None);
+        driver.note_typing(&name, None).unwrap();
+        let reason = "it said `<&\"'` and ]]>".to_owned();
+        let done = Typing::Done {
+            digest: "ab01".to_owned(),
+        };
+        for typing in [
+            Typing::Typing { pid: 1 },
+            Typing::Failed { reason },
+            done.clone(),
+        ] {
+            for _ in 0..2 {
+                driver.note_typing(&name, Some(&typing)).unwrap();
+                assert_eq!(noted(), Some(typing.clone()));
+            }
+        }
+        // It stays when the power goes, and where it is defined with the domain.
+        driver.destroy_domain(&name).unwrap();
+        assert_eq!(noted(), Some(done.clone()));
+        let xml = self.xml(node, &blueprint.source);
+        driver.define_domain(&with_typing(&xml, &done)).unwrap();
+        assert_eq!(noted(), Some(done));
+        driver.define_domain(&xml).unwrap();
+        assert_eq!(noted(), None);
+        driver.start_domain(&name).unwrap();
     }
 
     fn a_running_domain_is_held_and_limited(&self, blueprint: &Blueprint) {

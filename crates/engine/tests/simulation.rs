@@ -24,9 +24,10 @@ use vnflab_model::blueprint::{
 };
 use vnflab_model::observed::{DomainState, Observed};
 use vnflab_model::plan::{
-    Disks, Plan, PlanError, Stop, plan_down, plan_restart, plan_resume, plan_start, plan_stop,
-    plan_suspend, plan_up,
+    Disks, Plan, PlanError, Stop, plan_down, plan_replace, plan_restart, plan_resume, plan_start,
+    plan_stop, plan_suspend, plan_up,
 };
+use vnflab_model::typing::Typing;
 
 const MOMENTS: [Moment; 3] = [Moment::Before, Moment::Midway, Moment::After];
 
@@ -397,6 +398,48 @@ fn power_follows_the_plan() {
     assert_complete(&run(&driver, &plan, &blueprint, 4), "restart");
     assert_eq!(state(), DomainState::Running);
     assert_converged(&driver, &blueprint, "after all of it");
+}
+
+#[test]
+fn what_was_typed_goes_with_the_disk_and_no_sooner() {
+    let mut lab = wired();
+    let driver = world_with_others();
+    let typed = Typing::Done {
+        digest: "ab01".to_owned(),
+    };
+    let noted = || {
+        let observed = observe(&driver);
+        observed.domain("sim", "r1").unwrap().typing.clone()
+    };
+    let go = |plan: Plan, blueprint: &Blueprint| {
+        assert_complete(&run(&driver, &plan, blueprint, 4), "a plan");
+    };
+    assert_complete(&up(&driver, &lab.blueprint(), 4), "up");
+    driver.note_typing("sim.r1", Some(&typed)).unwrap();
+    // Made anew on its disk.
+    lab.nodes[0].memory_mib += 1;
+    let blueprint = lab.blueprint();
+    assert_complete(&up(&driver, &blueprint, 4), "up");
+    assert_eq!(noted(), Some(typed.clone()));
+    // Down and up again, on the disk that was kept.
+    for _ in 0..2 {
+        go(plan_down("sim", &observe(&driver), Disks::Keep), &blueprint);
+        assert!(plan_down("sim", &observe(&driver), Disks::Keep).is_empty());
+        assert_complete(&up(&driver, &blueprint, 4), "up");
+        assert_eq!(noted(), Some(typed.clone()));
+        assert_converged(&driver, &blueprint, "after down and up");
+    }
+    // A new disk.
+    let plan = plan_replace(&blueprint, &observe(&driver), None).unwrap();
+    go(plan, &blueprint);
+    assert_eq!(noted(), None);
+    driver.note_typing("sim.r1", Some(&typed)).unwrap();
+    go(
+        plan_down("sim", &observe(&driver), Disks::Delete),
+        &blueprint,
+    );
+    assert_complete(&up(&driver, &blueprint, 4), "up");
+    assert_eq!(noted(), None);
 }
 
 #[test]

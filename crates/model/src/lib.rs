@@ -27,4 +27,5 @@ pub mod resolve;
 pub mod script;
 pub mod span;
 pub mod spec;
+pub mod typing;
 pub mod yaml;

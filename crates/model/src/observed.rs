@@ -2,6 +2,7 @@
 
 use crate::blueprint::{Accelerator, Carrier, NetworkBlueprint, NodeBlueprint, WireBlueprint};
 use crate::record::NodeRecord;
+use crate::typing::Typing;
 use ipnet::Ipv4Net;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -80,6 +81,8 @@ pub struct ObservedDomain {
     pub carriers: BTreeMap<String, Carrier>,
     /// Percent of a CPU of the host that each virtual CPU may take now; `None` for no limit.
     pub cpu_limit_percent: Option<u32>,
+    /// How far the typing on its console is; `None` where nothing was typed.
+    pub typing: Option<Typing>,
     /// Time since its start, where it runs and that was looked at.
     pub uptime: Option<Duration>,
 }

@@ -20,6 +20,7 @@ use crate::blueprint::{
     Carrier, Lease, NetworkBlueprint, NodeBlueprint, WireBlueprint, WireChange,
 };
 use crate::record::NodeRecord;
+use crate::typing::Typing;
 
 /// Position of a step in its plan.
 pub type StepId = usize;
@@ -148,6 +149,11 @@ pub enum Action {
         /// The volume; its content is in the blueprint.
         volume: String,
     },
+    /// Remember what was typed on a node's console, while there is no domain that does.
+    RememberTyping {
+        /// The volume whose name says it.
+        volume: String,
+    },
     /// Delete a volume.
     DeleteVolume {
         /// The volume.
@@ -159,6 +165,8 @@ pub enum Action {
         domain: String,
         /// The node's name in the blueprint.
         node: String,
+        /// What was typed on its console, where its disk is the one on which that was.
+        typing: Option<Typing>,
     },
     /// Start a domain.
     StartDomain {
@@ -254,6 +262,7 @@ impl Action {
             Self::CreateOverlay { .. } => "make the disk".to_owned(),
             Self::CreateDisk { .. } => "make an empty disk".to_owned(),
             Self::WriteMedia { .. } => "write the day-0 medium".to_owned(),
+            Self::RememberTyping { .. } => "remember what was typed on it".to_owned(),
             Self::DeleteVolume { volume } => format!("delete {volume}"),
             Self::DefineDomain { .. } => "define the domain".to_owned(),
             Self::StartDomain { .. } => "start the VM".to_owned(),
@@ -291,6 +300,7 @@ impl Action {
             Self::CreateOverlay { .. } => "create-overlay",
             Self::CreateDisk { .. } => "create-disk",
             Self::WriteMedia { .. } => "write-media",
+            Self::RememberTyping { .. } => "remember-typing",
             Self::DeleteVolume { .. } => "delete-volume",
             Self::DefineDomain { .. } => "define-domain",
             Self::StartDomain { .. } => "start-domain",

@@ -30,6 +30,7 @@ fn running(blueprint: &Blueprint) -> Observed {
         state: DomainState::Running,
         process: None,
         cpu_limit_percent: None,
+        typing: None,
         carriers: std::collections::BTreeMap::new(),
         uptime: None,
     });

@@ -168,14 +168,14 @@ fn several(path: &Path, labs: &BTreeSet<&str>) -> CommandError {
         .hint("`vnflab down NAME` takes down one of them.")
 }
 
-/// What is known of guests that are gone: their host keys, and what was typed on their consoles.
+/// What is known of guests that are gone: their host keys, and the dialogues on their consoles.
 fn forget(lab: &str) {
     if let Ok(folder) = ssh::folder() {
         // A file that does not exist, or cannot be removed, is in nobody's way.
         let _ = fs::remove_file(ssh::known_hosts(&folder, lab));
     }
     if let Ok(place) = Place::of_user() {
-        // What is left of them is forgotten with the next new disk of that name.
+        // What is left of them is overwritten by the next dialogue with a node of that name.
         let _ = place.forget_lab(lab);
     }
 }

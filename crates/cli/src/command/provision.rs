@@ -13,6 +13,7 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 use vnflab_dialogue::Refused;
+use vnflab_engine::driver::Driver;
 use vnflab_engine::provision::{self, Place, ProvisionError, Request, State};
 use vnflab_engine::workspace::Workspace;
 use vnflab_model::blueprint::{Blueprint, NodeBlueprint};
@@ -106,11 +107,16 @@ pub(super) fn all(
         return Ok(Vec::new());
     }
     let place = Place::of_user()?;
-    let is_left = |node: &NodeBlueprint, configuration: &str| match place.state(node) {
-        State::Done { digest } => digest != provision::digest(configuration),
-        State::Pending | State::Failed { .. } => true,
-        // Whoever types now says how it ends.
-        State::Typing => false,
+    // What is made anew has begun anew.
+    let observed = workspace.driver().observe()?;
+    let is_left = |node: &NodeBlueprint, configuration: &str| {
+        let domain = observed.domain(&node.lab, &node.node);
+        match State::of(domain.and_then(|domain| domain.typing.as_ref())) {
+            State::Done { digest } => digest != provision::digest(configuration),
+            State::Pending | State::Failed { .. } => true,
+            // Whoever types now says how it ends.
+            State::Typing => false,
+        }
     };
     let mut requests = Vec::new();
     for node in &blueprint.nodes {
@@ -138,7 +144,7 @@ pub(super) fn all(
         return Err(CommandError::new(ErrorKind::Failed, message)
             .hint("Run `vnflab provision` on that host."));
     }
-    Ok(at_once(&place, &requests, screen))
+    Ok(at_once(workspace.driver(), &place, &requests, screen))
 }
 
 enum Told {
@@ -146,7 +152,12 @@ enum Told {
     Ended(Box<Provisioned>),
 }
 
-fn at_once(place: &Place, requests: &[Request<'_>], screen: &Screen) -> Vec<Provisioned> {
+fn at_once(
+    driver: &dyn Driver,
+    place: &Place,
+    requests: &[Request<'_>],
+    screen: &Screen,
+) -> Vec<Provisioned> {
     let mut progress = Progress::new(screen);
     for request in requests {
         progress.stage(&request.node.node, "configuration over the console");
@@ -166,7 +177,7 @@ fn at_once(place: &Place, requests: &[Request<'_>], screen: &Screen) -> Vec<Prov
                     let mut on_progress = |typed, lines| {
                         let _ = tell.send(Told::Typed(index, typed, lines));
                     };
-                    let done = one(place, request, &mut on_progress);
+                    let done = one(driver, place, request, &mut on_progress);
                     let _ = tell.send(Told::Ended(Box::new(done)));
                 }
             });
@@ -199,12 +210,13 @@ fn at_once(place: &Place, requests: &[Request<'_>], screen: &Screen) -> Vec<Prov
 }
 
 fn one(
+    driver: &dyn Driver,
     place: &Place,
     request: &Request<'_>,
     on_progress: &mut dyn FnMut(usize, usize),
 ) -> Provisioned {
     let began = Instant::now();
-    let outcome = match provision::provision(place, request, on_progress) {
+    let outcome = match provision::provision(driver, place, request, on_progress) {
         Ok(refused) => Outcome::Done(refused),
         Err(error) if error.is_cancelled() => Outcome::Cancelled,
         Err(error) => Outcome::Failed {

@@ -6,7 +6,7 @@ use crate::context::{self, World};
 use crate::error::CommandError;
 use crate::render::{self, Screen};
 use std::collections::BTreeMap;
-use vnflab_engine::provision::{Place, State};
+use vnflab_engine::provision::State;
 use vnflab_engine::workspace::{NodeStatus, Workspace};
 
 pub(super) fn run(
@@ -26,14 +26,12 @@ pub(super) fn run(
 
 /// How far nodes are whose configuration is typed on their console, by domain.
 fn provisioned(workspace: &Workspace, nodes: &[NodeStatus]) -> BTreeMap<String, State> {
-    let Ok(place) = Place::of_user() else {
-        return BTreeMap::new();
-    };
     let is_typed = |node: &&NodeStatus| {
         let kind = workspace.catalogue().find(&node.blueprint.guest);
         kind.is_some_and(|kind| kind.types_configuration())
     };
     let typed = nodes.iter().filter(is_typed);
-    let states = typed.map(|node| (node.blueprint.domain(), place.state(&node.blueprint)));
+    let state = |node: &NodeStatus| State::of(node.typing.as_ref());
+    let states = typed.map(|node| (node.blueprint.domain(), state(node)));
     states.collect()
 }

@@ -13,7 +13,6 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 use vnflab_engine::executor::MAX_WORKERS;
 use vnflab_engine::performer::SHUTDOWN_PATIENCE;
-use vnflab_engine::provision::Place;
 use vnflab_engine::ssh;
 use vnflab_model::blueprint::StartLimit;
 use vnflab_model::plan::{Action, plan_replace, plan_up};
@@ -83,23 +82,17 @@ pub(super) fn run(
     render::run::report_up(screen, &run)
 }
 
-/// A new disk means a new host key: the old one would be taken for an attack. Nothing has been
-/// typed onto it either.
+/// A new disk means a new host key: the old one would be taken for an attack.
 fn forget_new_disks(run: &CarriedOut) {
     let Ok(folder) = ssh::folder() else {
         return;
     };
     let known_hosts = ssh::known_hosts(&folder, &run.lab);
-    let place = Place::of_user();
     for step in &run.plan.steps {
         if let Action::CreateOverlay { .. } = step.action {
             let alias = format!("{}.{}", run.lab, step.subject.name());
             // A file that cannot be edited makes `ssh` speak up, which is all that is lost.
             let _ = ssh::forget_host(&known_hosts, &alias);
-            if let Ok(place) = &place {
-                // A state that cannot be removed cannot be read either, most likely.
-                let _ = place.forget(&run.lab, step.subject.name());
-            }
         }
     }
 }

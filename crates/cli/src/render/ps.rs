@@ -183,6 +183,7 @@ mod tests {
             source: domain.record.source.clone(),
             state: domain.state,
             cpu_limit_percent: Some(30),
+            typing: None,
             uptime: Some(Duration::from_millis(61_500)),
             resident_mib: Some(99),
         };

@@ -10,6 +10,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 use vnflab_model::blueprint::{Carrier, Lease, NetworkBlueprint};
 use vnflab_model::record::{NAMESPACE, NodeRecord, RecordError, network_from_xml};
+use vnflab_model::typing::{self, Typing, with_typing};
 
 /// What a domain's or network's metadata say of its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,6 +185,37 @@ pub(crate) fn interface_with_carrier(
     let old = child(interface, "link").map_or(mac.range().end..mac.range().end, |old| old.range());
     let (before, after) = (&xml[whole.start..old.start], &xml[old.end..whole.end]);
     Ok(Some((whole, format!("{before}{link}{after}"))))
+}
+
+/// How far the typing on a domain's console is, by its description.
+///
+/// # Errors
+///
+/// When it is not well-formed.
+pub(crate) fn typing_of(xml: &str) -> Result<Option<Typing>, DriverError> {
+    let document = parse(xml, ObjectKind::Domain)?;
+    let element = typing_element(&document);
+    Ok(element.and_then(|node| Typing::from_text(node.text().unwrap_or_default())))
+}
+
+fn typing_element<'a, 'input>(document: &'a Document<'input>) -> Option<Node<'a, 'input>> {
+    let mut nodes = document.descendants();
+    nodes.find(|node| node.tag_name().namespace() == Some(typing::NAMESPACE))
+}
+
+/// The same description that says how far the typing is, or nothing of it.
+///
+/// # Errors
+///
+/// When it is not well-formed.
+pub(crate) fn noting_typing(xml: &str, typing: Option<&Typing>) -> Result<String, DriverError> {
+    let document = parse(xml, ObjectKind::Domain)?;
+    let old = typing_element(&document).map_or(0..0, |old| old.range());
+    let without = format!("{}{}", &xml[..old.start], &xml[old.end..]);
+    Ok(match typing {
+        Some(typing) => with_typing(&without, typing),
+        None => without,
+    })
 }
 
 /// The same description with another record of ours.

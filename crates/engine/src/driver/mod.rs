@@ -24,6 +24,7 @@ use std::time::Duration;
 use vnflab_model::blueprint::{Carrier, Lease};
 use vnflab_model::observed::{Host, Observed, Scope};
 use vnflab_model::record::NodeRecord;
+use vnflab_model::typing::Typing;
 
 /// Name of the pool that holds our volumes.
 pub const VOLUME_POOL: &str = "vnflab";
@@ -141,6 +142,14 @@ pub trait Driver: Send + Sync {
     ///
     /// When there is no such domain or it is not ours.
     fn record_node(&self, record: &NodeRecord) -> Result<(), DriverError>;
+
+    /// Notes on a domain how far the typing on its console is, in place of what it said; `None`
+    /// forgets it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such domain or it is not ours.
+    fn note_typing(&self, name: &str, typing: Option<&Typing>) -> Result<(), DriverError>;
 
     /// What a running domain uses; `None` when it does not run or does not exist.
     ///

@@ -4,6 +4,7 @@ use crate::driver::{Driver, DriverError};
 use std::time::Duration;
 use vnflab_model::blueprint::NodeBlueprint;
 use vnflab_model::observed::{DomainState, Observed, ObservedDomain};
+use vnflab_model::typing::Typing;
 
 /// How a node is.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +17,8 @@ pub struct NodeStatus {
     pub state: DomainState,
     /// Percent of a CPU of the host that each virtual CPU may take now; `None` for no limit.
     pub cpu_limit_percent: Option<u32>,
+    /// How far the typing on its console is; `None` where nothing was typed.
+    pub typing: Option<Typing>,
     /// Time since its start, where it can be known.
     pub uptime: Option<Duration>,
     /// Memory that its QEMU takes up, in MiB, where it can be known.
@@ -38,6 +41,7 @@ pub(super) fn nodes(
             source: domain.record.source.clone(),
             state: domain.state,
             cpu_limit_percent: domain.cpu_limit_percent,
+            typing: domain.typing.clone(),
             uptime: usage.and_then(|usage| usage.uptime),
             resident_mib: usage
                 .and_then(|usage| usage.resident_kib)

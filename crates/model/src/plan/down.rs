@@ -3,6 +3,7 @@
 use super::sharing::{is_on, other_lab_on};
 use super::{Action, Plan, StepId, Subject};
 use crate::observed::{DomainState, Observed, ObservedDomain};
+use crate::typing::remembered;
 use std::collections::BTreeMap;
 
 /// What becomes of the disks.
@@ -33,11 +34,19 @@ pub fn plan_down(lab: &str, observed: &Observed, disks: Disks) -> Plan {
             };
             after.push(plan.push(&subject, action, reason, &[]));
         }
+        let destroy = after.first().copied();
+        let memory = domain.typing.as_ref();
+        let memory = memory.and_then(|typing| typing.memory(&domain.record.blueprint));
+        if let (Disks::Keep, Some(volume)) = (disks, memory) {
+            let volume = volume.to_string();
+            let action = Action::RememberTyping { volume };
+            after.push(plan.push(&subject, action, "its disk is kept", &after));
+        }
         let action = Action::UndefineDomain {
             domain: domain.name.clone(),
         };
         let undefine = plan.push(&subject, action, reason, &after);
-        off.extend(after.into_iter().map(|step| (domain, step)));
+        off.extend(destroy.map(|step| (domain, step)));
         undefined.insert(node, undefine);
     }
     if observed.wires.contains_key(lab) {
@@ -76,8 +85,10 @@ pub fn plan_down(lab: &str, observed: &Observed, disks: Disks) -> Plan {
         .iter()
         .filter(|volume| volume.name.lab == lab)
     {
-        // Media are made again at every start; only disks are worth keeping.
-        if disks == Disks::Keep && volume.name.is_disk() {
+        // Media are made again at every start; only disks are worth keeping, and with them what
+        // was typed.
+        let is_kept = volume.name.is_disk() || remembered(&volume.name).is_some();
+        if disks == Disks::Keep && is_kept {
             continue;
         }
         let after: Vec<StepId> = undefined

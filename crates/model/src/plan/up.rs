@@ -13,6 +13,7 @@ use super::starts::{Starts, may_boot, ordered};
 use super::{Action, Plan, StepId, Subject};
 use crate::blueprint::{Blueprint, Drive, NodeBlueprint, StartLimit};
 use crate::observed::{DomainState, Observed, ObservedDomain, ObservedNetwork, ObservedVolume};
+use crate::typing::remembered;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a blueprint cannot be carried out here.
@@ -291,6 +292,10 @@ fn plan_leftovers(plan: &mut Plan, blueprint: &Blueprint, seen: &Seen<'_>) -> Ve
         .filter(|(volume, _)| !volumes_wanted.contains(volume.as_str()))
     {
         let node = observed.name.node.as_str();
+        // What was typed is the node's own matter.
+        if wanted.contains(node) && remembered(&observed.name).is_some() {
+            continue;
+        }
         // A volume that a living node no longer wants goes with that node's own steps.
         if seen.domains.contains_key(node) && wanted.contains(node) {
             continue;

@@ -144,6 +144,7 @@ pub(crate) fn built(blueprint: &Blueprint) -> Observed {
             state: DomainState::Running,
             process: None,
             cpu_limit_percent: None,
+            typing: None,
             uptime: None,
             carriers: node
                 .nics

@@ -2,7 +2,7 @@
 
 use super::super::description::{
     Ownership, domain_files, domain_ownership, interface_carriers, interface_with_carrier,
-    network_facts, network_ownership, object_name, with_record,
+    network_facts, network_ownership, noting_typing, object_name, typing_of, with_record,
 };
 use super::super::{
     DomainUsage, Driver, DriverError, ImageUser, ObjectKind, Operation, Overlay, Shutdown,
@@ -17,6 +17,7 @@ use vnflab_model::observed::{
     ObservedVolume, Scope, VolumeName,
 };
 use vnflab_model::record::NodeRecord;
+use vnflab_model::typing::Typing;
 
 use super::world::{
     FakeDomain, FakeNetwork, FakeVolume, bridge_of, bridges_of, missing, refused,
@@ -59,6 +60,7 @@ impl Driver for FakeDriver {
                         state: domain.state,
                         process: None,
                         cpu_limit_percent: domain.cpu_limit_percent,
+                        typing: typing_of(domain.current_xml())?,
                         uptime: None,
                         carriers: interface_carriers(domain.current_xml())?,
                     }),
@@ -257,6 +259,13 @@ impl Driver for FakeDriver {
         self.change(|world, extent| {
             let domain = world.existing_domain(&record.blueprint.domain())?;
             domain.describe_anew(extent, |xml| with_record(xml, record))
+        })
+    }
+
+    fn note_typing(&self, name: &str, typing: Option<&Typing>) -> Result<(), DriverError> {
+        self.change(|world, extent| {
+            let domain = world.existing_domain(name)?;
+            domain.describe_anew(extent, |xml| noting_typing(xml, typing))
         })
     }
 

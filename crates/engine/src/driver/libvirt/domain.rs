@@ -4,7 +4,7 @@ use super::fault::refused;
 use super::{LibvirtDriver, found};
 use crate::driver::description::{
     Ownership, cpu_limit_percent, domain_ownership, interface_carriers, interface_with_carrier,
-    metadata_ownership, object_name, with_uuid,
+    metadata_ownership, object_name, typing_of, with_uuid,
 };
 use crate::driver::{DomainUsage, DriverError, ObjectKind, Operation, Shutdown};
 use crate::host;
@@ -19,6 +19,7 @@ use virt::sys;
 use vnflab_model::blueprint::Carrier;
 use vnflab_model::observed::{DomainState, Locality, Observed, ObservedDomain};
 use vnflab_model::record::{NAMESPACE, NodeRecord, PREFIX};
+use vnflab_model::typing::{self, Typing};
 
 const KIND: ObjectKind = ObjectKind::Domain;
 
@@ -60,6 +61,7 @@ impl LibvirtDriver {
                         state,
                         process,
                         cpu_limit_percent: cpu_limit_percent(&xml)?,
+                        typing: typing_of(&xml)?,
                         uptime: process.and_then(host::process).map(|facts| facts.age),
                         carriers: interface_carriers(&xml)?,
                     });
@@ -266,20 +268,19 @@ impl LibvirtDriver {
     pub(super) fn record_own_domain(&self, record: &NodeRecord) -> Result<(), DriverError> {
         let name = record.blueprint.domain();
         let domain = self.existing_domain(&name)?;
-        let kind = sys::VIR_DOMAIN_METADATA_ELEMENT as i32;
-        let write = |flags| {
-            let xml = record.to_bare_xml();
-            domain.set_metadata(kind, Some(&xml), Some(PREFIX), Some(NAMESPACE), flags)
-        };
-        if is_active(&domain) {
-            match write(sys::VIR_DOMAIN_AFFECT_LIVE) {
-                Ok(()) => {}
-                Err(_) if !is_active(&domain) => {}
-                Err(error) => return Err(refused(Operation::Record, &name, &error)),
-            }
-        }
-        write(sys::VIR_DOMAIN_AFFECT_CONFIG)
-            .map_err(|error| refused(Operation::Record, &name, &error))
+        let xml = record.to_bare_xml();
+        write_metadata(&domain, &name, Some(&xml), (PREFIX, NAMESPACE))
+    }
+
+    pub(super) fn note_own_typing(
+        &self,
+        name: &str,
+        typing: Option<&Typing>,
+    ) -> Result<(), DriverError> {
+        let domain = self.existing_domain(name)?;
+        let xml = typing.map(Typing::to_bare_xml);
+        let names = (typing::PREFIX, typing::NAMESPACE);
+        write_metadata(&domain, name, xml.as_deref(), names)
     }
 
     /// The console's log goes with its domain; the next start would empty it anyway. One that
@@ -338,6 +339,33 @@ fn remove_log(path: &Path) {
             return;
         }
     }
+}
+
+/// Writes an element of metadata with its prefix and namespace, or removes it: where the domain
+/// runs, and where it is defined.
+fn write_metadata(
+    domain: &Domain,
+    name: &str,
+    element: Option<&str>,
+    (prefix, namespace): (&str, &str),
+) -> Result<(), DriverError> {
+    let kind = sys::VIR_DOMAIN_METADATA_ELEMENT as i32;
+    let write = |flags| {
+        let written = domain.set_metadata(kind, element, Some(prefix), Some(namespace), flags);
+        match written {
+            // What is not there need not be removed.
+            Err(error) if element.is_none() && is(&error, ErrorNumber::NoDomainMetadata) => Ok(()),
+            other => other,
+        }
+    };
+    if is_active(domain) {
+        match write(sys::VIR_DOMAIN_AFFECT_LIVE) {
+            Ok(()) => {}
+            Err(_) if !is_active(domain) => {}
+            Err(error) => return Err(refused(Operation::Record, name, &error)),
+        }
+    }
+    write(sys::VIR_DOMAIN_AFFECT_CONFIG).map_err(|error| refused(Operation::Record, name, &error))
 }
 
 /// Whose domain it is; `None` when it vanished in the meantime.

@@ -31,6 +31,7 @@ use virt::connect::Connect;
 use vnflab_model::blueprint::{Accelerator, Carrier, Lease};
 use vnflab_model::observed::{Host, Locality, Observed, Scope};
 use vnflab_model::record::NodeRecord;
+use vnflab_model::typing::Typing;
 
 /// A connection to libvirt.
 pub struct LibvirtDriver {
@@ -227,6 +228,10 @@ impl Driver for LibvirtDriver {
 
     fn record_node(&self, record: &NodeRecord) -> Result<(), DriverError> {
         self.record_own_domain(record)
+    }
+
+    fn note_typing(&self, name: &str, typing: Option<&Typing>) -> Result<(), DriverError> {
+        self.note_own_typing(name, typing)
     }
 
     fn domain_usage(&self, name: &str) -> Result<Option<DomainUsage>, DriverError> {

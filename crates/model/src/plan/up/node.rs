@@ -6,10 +6,11 @@ use super::volumes::{is_complete, plan_volumes};
 use super::wire::WirePlan;
 use super::{Renewal, Seen};
 use crate::blueprint::{Attachment, Carrier, Drive, DriveContent, Nic, NodeBlueprint};
-use crate::observed::{DomainState, ObservedDomain, ObservedWire};
+use crate::observed::{DomainState, ObservedDomain, ObservedVolume, ObservedWire};
 use crate::plan::starts::{LIMITED, Starts};
 use crate::plan::{Action, Plan, StepId, Subject};
 use crate::record::NodeRecord;
+use crate::typing::{Typing, remembered};
 use std::collections::BTreeSet;
 
 /// Why a node is made anew that needs it not.
@@ -63,7 +64,20 @@ pub(super) fn plan_node<'a>(
     let Some(observed) = seen.domains.get(node.node.as_str()).copied() else {
         let reason = "does not exist";
         let volumes = plan_volumes(plan, &subject, node, None, world, reason, &[]);
-        let defined = plan_define(plan, &subject, node, reason, &volumes);
+        let memories = memories(node, seen);
+        let typing = memories.iter().find_map(|volume| remembered(&volume.name));
+        let typing = typing.filter(|_| !has_new_disk(plan, &volumes));
+        let defined = plan_define(plan, &subject, node, reason, &volumes, typing);
+        for volume in memories {
+            let volume = volume.name.to_string();
+            let action = Action::DeleteVolume { volume };
+            plan.push(
+                &subject,
+                action,
+                "the domain knows what was typed",
+                &[defined],
+            );
+        }
         start(plan, starts, node, reason, before_start, defined);
         return;
     };
@@ -154,8 +168,25 @@ pub(super) fn plan_node<'a>(
     }
     let volumes = plan_volumes(plan, &subject, node, Some(was), world, &reason, &off);
     let after: Vec<StepId> = off.iter().chain(&volumes).copied().collect();
-    let defined = plan_define(plan, &subject, node, &reason, &after);
+    let typing = observed.typing.clone();
+    let typing = typing.filter(|_| !has_new_disk(plan, &volumes));
+    let defined = plan_define(plan, &subject, node, &reason, &after, typing);
     start(plan, starts, node, &reason, before_start, defined);
+}
+
+/// Volumes that remember what was typed on a node's console.
+fn memories<'a>(node: &NodeBlueprint, seen: &Seen<'a>) -> Vec<&'a ObservedVolume> {
+    let volumes = seen.volumes.values().copied();
+    let of_node = volumes.filter(|volume| volume.name.node == node.node);
+    of_node
+        .filter(|volume| remembered(&volume.name).is_some())
+        .collect()
+}
+
+/// Whether one of the steps makes the disk that the node boots from.
+fn has_new_disk(plan: &Plan, volumes: &[StepId]) -> bool {
+    let mut actions = volumes.iter().map(|id| &plan.steps[*id].action);
+    actions.any(|action| matches!(action, Action::CreateOverlay { .. }))
 }
 
 /// Plans what a node is given without losing its power: carriers, and a record of its links.
@@ -276,10 +307,12 @@ fn plan_define(
     node: &NodeBlueprint,
     reason: &str,
     after: &[StepId],
+    typing: Option<Typing>,
 ) -> StepId {
     let action = Action::DefineDomain {
         domain: node.domain(),
         node: node.node.clone(),
+        typing,
     };
     plan.push(subject, action, reason, after)
 }
