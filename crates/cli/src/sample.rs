@@ -74,6 +74,8 @@ fn blueprint(lab: &str, node: &str, index: usize) -> NodeBlueprint {
         },
         ready: ReadyBlueprint {
             patterns: vec!["login:".to_owned()],
+            after_seconds: None,
+            ssh: false,
             timeout_seconds: 120,
         },
         access: Some(Access {

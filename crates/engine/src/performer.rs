@@ -156,7 +156,14 @@ impl<'a> Performer<'a> {
         // waiting.
         let begun = Instant::now();
         let mut runs = || self.liveness.runs(&domain, begun).unwrap_or(true);
-        let awaited = Awaited::of(node);
+        let mut awaited = Awaited::of(node);
+        if awaited.after.is_some() {
+            let usage = self
+                .liveness
+                .asking(|driver| driver.domain_usage(&domain))?;
+            let uptime = usage.and_then(|usage| usage.uptime);
+            awaited = awaited.up_for(uptime.unwrap_or_default());
+        }
         match self.readiness.await_ready(&awaited, &mut runs, self.cancel) {
             Outcome::Ready { .. } => Ok(()),
             Outcome::NotReady {

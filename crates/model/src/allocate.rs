@@ -240,6 +240,8 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
                     .filter(|_| request.host.no_cpu_limits.is_none()),
                 ready: ReadyBlueprint {
                     patterns: node.guest.ready.patterns.clone(),
+                    after_seconds: node.guest.ready.after.map(|after| after.as_secs()),
+                    ssh: node.guest.ready.ssh,
                     timeout_seconds: node.guest.ready.timeout.as_secs(),
                 },
                 after: node.after.clone(),

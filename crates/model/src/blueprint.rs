@@ -110,7 +110,17 @@ pub struct NodeBlueprint {
 impl NodeBlueprint {
     /// How long it may take from its start until it is ready.
     pub fn boot_time(&self) -> Duration {
-        let time = Duration::from_secs(self.ready.timeout_seconds);
+        self.accelerated(self.ready.timeout_seconds)
+    }
+
+    /// How long after its start it counts as ready, whatever it shows; `None` for those that show
+    /// it.
+    pub fn ready_after(&self) -> Option<Duration> {
+        Some(self.accelerated(self.ready.after_seconds?))
+    }
+
+    fn accelerated(&self, seconds: u64) -> Duration {
+        let time = Duration::from_secs(seconds);
         match self.accelerator {
             Accelerator::Kvm => time / ACCELERATED_DIVISOR,
             Accelerator::Tcg => time,
@@ -487,6 +497,12 @@ pub struct Console {
 pub struct ReadyBlueprint {
     /// Texts of which one shows on the console.
     pub patterns: Vec<String>,
+    /// Seconds since its start after which it counts as up, without acceleration.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after_seconds: Option<u64>,
+    /// Whether it counts as up once its SSH port greets.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub ssh: bool,
     /// How long it may take, in seconds.
     pub timeout_seconds: u64,
 }

@@ -26,7 +26,13 @@ pub(super) fn wait<'a>(
         return Err(CommandError::new(ErrorKind::Failed, message)
             .hint("Run `vnflab up --wait` on that host."));
     }
-    let awaited: Vec<Awaited> = nodes.map(Awaited::of).collect();
+    let observed = workspace.observe()?;
+    let awaited = nodes.map(|node| {
+        let domain = observed.domain(&node.lab, &node.node);
+        let uptime = domain.and_then(|domain| domain.uptime);
+        Awaited::of(node).up_for(uptime.unwrap_or_default())
+    });
+    let awaited: Vec<Awaited> = awaited.collect();
     let mut progress = Progress::new(screen);
     for node in &awaited {
         progress.begin(&node.node, WAITING);

@@ -5,8 +5,9 @@ use super::table::{Cell, Table};
 use super::{Format, Screen};
 use crate::error::CommandError;
 use serde::Serialize;
+use std::time::Duration;
 use vnflab_model::diagnostic::Severity;
-use vnflab_model::kind::{Automation, Catalogue, CheckedKind, Kind, MediumDevice, Support};
+use vnflab_model::kind::{Automation, Catalogue, CheckedKind, Kind, MediumDevice, Ready, Support};
 use vnflab_model::span::Sources;
 
 /// All kinds.
@@ -123,6 +124,26 @@ pub(crate) fn notes<'k>(screen: &Screen, kinds: impl IntoIterator<Item = &'k Kin
     }
 }
 
+/// What makes a kind count as ready, and how long it may take.
+fn ready(ready: &Ready) -> String {
+    let patterns: Vec<String> = ready
+        .patterns
+        .iter()
+        .map(|pattern| format!("`{pattern}`"))
+        .collect();
+    let shows =
+        (!patterns.is_empty()).then(|| format!("the console shows {}", patterns.join(" or ")));
+    let greets = ready.ssh.then(|| "its SSH port greets".to_owned());
+    let passed = |after: Duration| format!("{} s have passed", after.as_secs());
+    let signs = [shows, greets, ready.after.map(passed)];
+    let signs: Vec<String> = signs.into_iter().flatten().collect();
+    format!(
+        "{}, within {} s",
+        signs.join(", or "),
+        ready.timeout.as_secs()
+    )
+}
+
 /// The facts of a kind as pairs of a name and a text, in the order for people.
 pub(crate) fn facts(kind: &Kind) -> Vec<(&'static str, String)> {
     let hardware = &kind.hardware;
@@ -171,19 +192,7 @@ pub(crate) fn facts(kind: &Kind) -> Vec<(&'static str, String)> {
             ),
         ),
         ("day-0", day0(kind)),
-        (
-            "ready when",
-            format!(
-                "the console shows {}, within {} s",
-                kind.ready
-                    .patterns
-                    .iter()
-                    .map(|pattern| format!("`{pattern}`"))
-                    .collect::<Vec<_>>()
-                    .join(" or "),
-                kind.ready.timeout.as_secs()
-            ),
-        ),
+        ("ready when", ready(&kind.ready)),
     ];
     let mut optional = |name, value: Option<String>| {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
@@ -355,6 +364,8 @@ struct KindJson {
     day0_label: String,
     day0_file: Option<String>,
     ready_patterns: Vec<String>,
+    ready_after_seconds: Option<u64>,
+    ready_by_ssh: bool,
     ready_timeout_seconds: u64,
     login_user: Option<String>,
     login_password: Option<String>,
@@ -392,6 +403,8 @@ impl KindJson {
             day0_label: kind.day0.label.clone(),
             day0_file: kind.day0.file.clone(),
             ready_patterns: kind.ready.patterns.clone(),
+            ready_after_seconds: kind.ready.after.map(|after| after.as_secs()),
+            ready_by_ssh: kind.ready.ssh,
             ready_timeout_seconds: kind.ready.timeout.as_secs(),
             login_user: login.map(|login| login.user.clone()),
             login_password: login.and_then(|login| login.password.clone()),

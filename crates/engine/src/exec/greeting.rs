@@ -19,7 +19,7 @@ const SHOWN: usize = 60;
 
 /// What a port does.
 #[derive(Debug)]
-pub(super) enum Greeting {
+pub(crate) enum Greeting {
     /// It greets as an SSH server does.
     Ssh,
     /// There is no connection.
@@ -33,7 +33,7 @@ pub(super) enum Greeting {
 }
 
 /// Looks at a port, for at most this long.
-pub(super) fn look(server: SocketAddr, limit: Duration) -> Greeting {
+pub(crate) fn look(server: SocketAddr, limit: Duration) -> Greeting {
     let deadline = Instant::now() + limit;
     let mut stream = match TcpStream::connect_timeout(&server, limit) {
         Ok(stream) => stream,

@@ -17,7 +17,7 @@
 
 mod child;
 mod console;
-mod greeting;
+pub(crate) mod greeting;
 mod password;
 mod ssh;
 

@@ -1,4 +1,5 @@
-//! Waiting until nodes are up: until the console of each shows one of its kind's texts.
+//! Waiting until nodes are up: until the console of each shows one of its kind's texts. Kinds whose
+//! console is silent count as up after some time, or once their SSH port greets.
 //!
 //! # Theory of operation
 //!
@@ -6,15 +7,18 @@
 //! records everything from power-on, so a line is never missed and nobody is kept from the
 //! console. A guest that waits for a key (`Press RETURN to get started`) would stay silent for
 //! ever; where the log has not grown for [`SILENCE`], Enter is pressed, if the console is free.
+//! The SSH port of a kind that says so is looked at every second, by a thread.
 //! Each second the caller is asked which domains still run.
 //!
 //! [`Watch`] holds what is known of one node and decides; it has no clock and does no I/O.
 //! Invariant: each node has an outcome at the latest when its time is over.
 
+mod ssh;
 mod transcript;
 
 use crate::console::client::Client;
 use crate::console::log::{Follower, Piece};
+use ssh::{Port, Seen};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -61,6 +65,10 @@ pub struct Awaited {
     pub log_path: PathBuf,
     /// The console's address, on this host.
     pub console: SocketAddr,
+    /// The time from now on after which it counts as up, whatever it shows.
+    pub after: Option<Duration>,
+    /// The SSH port that greets when it is up, where that counts.
+    pub ssh: Option<SocketAddr>,
 }
 
 impl Awaited {
@@ -72,14 +80,27 @@ impl Awaited {
             timeout: blueprint.boot_time(),
             log_path: PathBuf::from(&blueprint.console.log_path),
             console: blueprint.console.listen,
+            after: blueprint.ready_after(),
+            ssh: blueprint
+                .access
+                .as_ref()
+                .map(|access| access.ssh)
+                .filter(|_| blueprint.ready.ssh),
         }
+    }
+
+    /// The same of a node that has run for this long already.
+    #[must_use]
+    pub fn up_for(mut self, uptime: Duration) -> Self {
+        self.after = self.after.map(|after| after.saturating_sub(uptime));
+        self
     }
 }
 
 /// How the waiting for one node ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Its console showed one of the texts.
+    /// Its console showed one of the texts, or what else its kind takes for a sign.
     Ready {
         /// Time since the waiting began.
         after: Duration,
@@ -99,6 +120,14 @@ pub enum Reason {
     /// Its time is over.
     #[error("not ready within {} s", .0.as_secs())]
     TimedOut(Duration),
+    /// Its time is over, and on its SSH port is something else.
+    #[error("not ready within {} s, and on its SSH port {said}", .timeout.as_secs())]
+    NoSsh {
+        /// The time that it had.
+        timeout: Duration,
+        /// What the port does.
+        said: String,
+    },
     /// Its domain does not run any more.
     #[error("it stopped running")]
     Stopped,
@@ -167,6 +196,7 @@ pub fn wait_ready(
         let cancelled = cancel.load(Ordering::Relaxed);
         nodes.retain_mut(|node| {
             node.read(now);
+            node.look(now);
             if cancelled {
                 node.watch.cancel();
             } else if stopped_now
@@ -219,15 +249,23 @@ struct Node<'a> {
     watch: Watch,
     log: Follower,
     pressing: Option<JoinHandle<()>>,
+    port: Option<Port>,
 }
 
 impl<'a> Node<'a> {
     fn new(awaited: &'a Awaited) -> Self {
         Self {
             awaited,
-            watch: Watch::new(&awaited.patterns, awaited.timeout),
+            watch: Watch::new(&awaited.patterns, awaited.timeout, awaited.after),
             log: Follower::of_current(&awaited.log_path),
             pressing: None,
+            port: awaited.ssh.map(Port::new),
+        }
+    }
+
+    fn look(&mut self, now: Duration) {
+        if let Some(port) = &mut self.port {
+            self.watch.port = port.look(now);
         }
     }
 
@@ -254,16 +292,21 @@ impl<'a> Node<'a> {
 struct Watch {
     transcript: Transcript,
     timeout: Duration,
+    after: Option<Duration>,
+    /// What was last seen of its SSH port.
+    port: Option<Seen>,
     /// When something was heard or Enter was pressed last.
     last_sign: Duration,
     ended: Option<Reason>,
 }
 
 impl Watch {
-    fn new(patterns: &[String], timeout: Duration) -> Self {
+    fn new(patterns: &[String], timeout: Duration, after: Option<Duration>) -> Self {
         Self {
             transcript: Transcript::new(patterns.iter().map(String::as_str)),
             timeout,
+            after,
+            port: None,
             last_sign: Duration::ZERO,
             ended: None,
         }
@@ -301,15 +344,30 @@ impl Watch {
     fn outcome(&self, now: Duration) -> Option<Outcome> {
         // A node that stopped is not ready, whatever it showed before.
         let stopped = self.ended == Some(Reason::Stopped);
-        if self.transcript.matched() && !stopped {
+        let is_time = self.after.is_some_and(|after| now >= after);
+        let greeted = self.port == Some(Seen::Greets);
+        if (self.transcript.matched() || greeted || is_time && self.ended.is_none()) && !stopped {
             return Some(Outcome::Ready { after: now });
         }
-        let timed_out = (now >= self.timeout).then_some(Reason::TimedOut(self.timeout));
+        let timed_out = (now >= self.timeout).then(|| self.timed_out());
         let reason = self.ended.clone().or(timed_out)?;
         Some(Outcome::NotReady {
             reason,
             last_lines: self.transcript.last_lines(LAST_LINES),
         })
+    }
+}
+
+impl Watch {
+    fn timed_out(&self) -> Reason {
+        let timeout = self.timeout;
+        match &self.port {
+            Some(Seen::Odd(said)) => Reason::NoSsh {
+                timeout,
+                said: said.clone(),
+            },
+            Some(Seen::Greets) | None => Reason::TimedOut(timeout),
+        }
     }
 }
 
@@ -324,7 +382,11 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn watch() -> Watch {
-        Watch::new(&["login:".to_owned(), "RETURN".to_owned()], 30 * SECOND)
+        Watch::new(
+            &["login:".to_owned(), "RETURN".to_owned()],
+            30 * SECOND,
+            None,
+        )
     }
 
     fn reason(outcome: Option<Outcome>) -> Reason {
@@ -391,7 +453,68 @@ mod tests {
             timeout,
             log_path,
             console: "127.0.0.1:9".parse().unwrap(),
+            after: None,
+            ssh: None,
         }
+    }
+
+    /// The outcome of one node that runs.
+    fn wait_for(node: &Awaited) -> Outcome {
+        let mut outcome = None;
+        let mut on_outcome = |_: &str, ended: &Outcome| outcome = Some(ended.clone());
+        let nodes = std::slice::from_ref(node);
+        let cancel = AtomicBool::new(false);
+        wait_ready(nodes, &mut BTreeSet::new, &mut on_outcome, &cancel);
+        outcome.unwrap()
+    }
+
+    /// A port that says this to whoever connects.
+    fn port_that_says(said: &'static [u8]) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let _ = stream.unwrap().write_all(said);
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn a_silent_node_is_ready_when_its_time_has_come_since_its_start() {
+        let mut watch = Watch::new(&[], 30 * SECOND, Some(20 * SECOND));
+        assert_eq!(watch.outcome(19 * SECOND), None);
+        let ready = Outcome::Ready { after: 20 * SECOND };
+        assert_eq!(watch.outcome(20 * SECOND), Some(ready));
+        watch.stop();
+        assert_eq!(reason(watch.outcome(20 * SECOND)), Reason::Stopped);
+        let node = Awaited {
+            after: Some(20 * SECOND),
+            ..awaited("r1", PathBuf::new(), 30 * SECOND)
+        };
+        assert_eq!(node.clone().up_for(5 * SECOND).after, Some(15 * SECOND));
+        assert_eq!(node.up_for(50 * SECOND).after, Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_node_is_ready_once_its_ssh_port_greets() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = Awaited {
+            ssh: Some(port_that_says(b"SSH-2.0-x\r\n")),
+            ..awaited("r1", folder.path().join("none"), 60 * SECOND)
+        };
+        assert!(matches!(wait_for(&node), Outcome::Ready { .. }));
+    }
+
+    #[test]
+    fn garbage_on_an_ssh_port_is_told_when_time_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = Awaited {
+            ssh: Some(port_that_says(b"HTTP/1.1 400 no\r\n")),
+            ..awaited("r1", folder.path().join("none"), 2 * SECOND)
+        };
+        let said = reason(Some(wait_for(&node))).to_string();
+        assert!(said.contains("HTTP/1.1 400 no"), "{said}");
     }
 
     #[test]

@@ -248,6 +248,8 @@ impl TestLab {
             },
             ready: ReadyBlueprint {
                 patterns: vec!["login:".to_owned()],
+                after_seconds: None,
+                ssh: false,
                 timeout_seconds: 60,
             },
             loopback: None,

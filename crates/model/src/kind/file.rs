@@ -126,8 +126,38 @@ struct InterfacesFile {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct ReadyFile {
+    /// Texts of which one shows on the console.
     patterns: Option<Vec<String>>,
+    /// Seconds since its start after which it counts as ready whatever the console shows, without
+    /// hardware acceleration; in hardware a third.
+    after_seconds: Option<u64>,
+    /// Whether it counts as ready once its SSH port greets as an SSH server does.
+    ssh: Option<bool>,
     timeout_seconds: Option<u64>,
+}
+
+/// How long a kind may take that does not say so, in seconds.
+const READY_TIMEOUT_SECONDS: u64 = 300;
+
+impl ReadyFile {
+    fn into_ready(self, mistakes: &mut Mistakes) -> Ready {
+        let timeout_seconds = self.timeout_seconds.unwrap_or(READY_TIMEOUT_SECONDS);
+        if self
+            .after_seconds
+            .is_some_and(|after| after > timeout_seconds)
+        {
+            mistakes.add(
+                "ready.after-seconds",
+                format!("its time is over after {timeout_seconds} s already"),
+            );
+        }
+        Ready {
+            patterns: self.patterns.unwrap_or_else(|| vec!["login:".to_owned()]),
+            after: self.after_seconds.map(Duration::from_secs),
+            ssh: self.ssh.unwrap_or(false),
+            timeout: Duration::from_secs(timeout_seconds),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -215,6 +245,8 @@ impl KindFile {
             interfaces.limit,
             interfaces.carrier,
             ready.patterns,
+            ready.after_seconds,
+            ready.ssh,
             ready.timeout_seconds,
             provision,
         );
@@ -305,13 +337,7 @@ impl KindFile {
                 carrier: interfaces.carrier.unwrap_or_default(),
             },
             day0,
-            ready: Ready {
-                patterns: self
-                    .ready
-                    .patterns
-                    .unwrap_or_else(|| vec!["login:".to_owned()]),
-                timeout: Duration::from_secs(self.ready.timeout_seconds.unwrap_or(300)),
-            },
+            ready: self.ready.into_ready(mistakes),
             login: self.login.map(Login::from),
             automation: self.automation.into_automation(mistakes),
             caveats: self.caveats.unwrap_or_default(),

@@ -403,11 +403,16 @@ impl Interfaces {
     }
 }
 
-/// How one sees on the console that a node is up.
+/// How one sees that a node is up: by the first of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ready {
     /// Texts of which one shows on the console when the node is up.
     pub patterns: Vec<String>,
+    /// Time since its start after which it counts as up, without hardware acceleration: for kinds
+    /// whose console is silent.
+    pub after: Option<Duration>,
+    /// Whether it counts as up once its SSH port greets as an SSH server does.
+    pub ssh: bool,
     /// How long the node may take, without hardware acceleration.
     pub timeout: Duration,
 }
