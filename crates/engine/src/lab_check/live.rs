@@ -4,6 +4,7 @@
 //! frames seen through a capture. What a check changes is remembered link by link, as it was before
 //! the first change, carriers of the guests included.
 
+use super::power::Power;
 use super::{FrameLook, Hands, Said, frames};
 use crate::exec::{self, Request};
 use crate::ssh::Keyring;
@@ -50,6 +51,7 @@ pub struct LiveLab<'a> {
     /// How many commands run in each node.
     asking: Mutex<BTreeMap<String, usize>>,
     freed: Condvar,
+    power: Power<'a>,
     /// Links and segments as they were before they were changed.
     before: Mutex<Vec<Before>>,
     began: Instant,
@@ -86,6 +88,7 @@ impl<'a> LiveLab<'a> {
             cancel,
             asking: Mutex::default(),
             freed: Condvar::new(),
+            power: Power::new(workspace, lab),
             before: Mutex::default(),
             began: Instant::now(),
         }
@@ -322,8 +325,14 @@ impl Hands for LiveLab<'_> {
     }
 
     fn change(&self, change: &Change) -> Result<(), String> {
+        let name = match change {
+            Change::Stop { node } => return self.power.stop(node, self.cancel),
+            Change::Start { node } => return self.power.start(node, self.cancel),
+            Change::Cut { link, .. } | Change::Restore { link } | Change::Impair { link, .. } => {
+                &link.value
+            }
+        };
         let observed = self.observe()?;
-        let name = &change.link().value;
         let junction = self.wire_of(&observed)?.junctions.get(name);
         let junction = junction.ok_or_else(|| format!("`{name}` is not joined now"))?;
         self.remember(&observed, name, junction);
@@ -357,6 +366,7 @@ impl Hands for LiveLab<'_> {
                 }
                 Ok(())
             }
+            Change::Stop { .. } | Change::Start { .. } => Ok(()),
         }
     }
 
@@ -365,13 +375,12 @@ impl Hands for LiveLab<'_> {
             let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *before)
         };
-        let failures: Vec<String> = before
-            .iter()
-            .filter_map(|before| {
-                let error = self.restore(before).err()?;
-                Some(format!("{}: {error}", before.name))
-            })
-            .collect();
+        let power = self.power.put_back(self.cancel).err();
+        let links = before.iter().filter_map(|before| {
+            let error = self.restore(before).err()?;
+            Some(format!("{}: {error}", before.name))
+        });
+        let failures: Vec<String> = power.into_iter().chain(links).collect();
         match failures.is_empty() {
             true => Ok(()),
             false => Err(format!("{}; `vnflab up` restores it", failures.join("; "))),

@@ -14,8 +14,10 @@
 
 mod frames;
 pub mod live;
+mod power;
+mod queue;
 
-use std::collections::VecDeque;
+use queue::Queue;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
@@ -186,36 +188,22 @@ pub fn run(
         (0..checks.len()).partition(|position| checks[*position].changes_the_lab());
     let groups = [(together, MAX_CHECKS), (alone, 1)];
     for (positions, workers) in groups {
-        let workers = workers.min(positions.len());
-        let queue = Mutex::new(VecDeque::from(positions));
+        let queue = Queue::new(positions);
         let (sender, receiver) = mpsc::channel();
         std::thread::scope(|scope| {
-            for _ in 0..workers {
-                let (queue, sender) = (&queue, sender.clone());
-                scope.spawn(move || {
-                    loop {
-                        let next = queue
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .pop_front();
-                        let Some(position) = next else {
-                            return;
-                        };
-                        let runner = Runner {
-                            hands,
-                            patience,
-                            check: checks[position],
-                            report: &|what| {
-                                let _ = sender.send((position, Report::Doing(what.to_owned())));
-                            },
-                        };
-                        let outcome = runner.run();
-                        // Whoever listens does so until all have ended.
-                        let _ = sender.send((position, Report::Done(outcome)));
-                    }
-                });
-            }
-            drop(sender);
+            queue.work(scope, workers, move |position| {
+                let runner = Runner {
+                    hands,
+                    patience,
+                    check: checks[position],
+                    report: &|what| {
+                        let _ = sender.send((position, Report::Doing(what.to_owned())));
+                    },
+                };
+                let outcome = runner.run();
+                // Whoever listens does so until all have ended.
+                let _ = sender.send((position, Report::Done(outcome)));
+            });
             for (position, report) in receiver {
                 match report {
                     Report::Doing(what) => on_event(&Event::Doing {
@@ -549,25 +537,14 @@ fn ask_all(positions: &[usize], ask: &(dyn Fn(usize) -> Verdict + Sync)) -> Vec<
     if let [one] = positions {
         return vec![(*one, ask(*one))];
     }
-    let queue = Mutex::new(positions.iter().copied().collect::<VecDeque<usize>>());
+    let queue = Queue::new(positions.to_vec());
     let answers = Mutex::new(Vec::with_capacity(positions.len()));
     std::thread::scope(|scope| {
-        for _ in 0..positions.len().min(MAX_QUESTIONS) {
-            scope.spawn(|| {
-                loop {
-                    let next = queue
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .pop_front();
-                    let Some(position) = next else {
-                        return;
-                    };
-                    let verdict = ask(position);
-                    let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
-                    answers.push((position, verdict));
-                }
-            });
-        }
+        queue.work(scope, MAX_QUESTIONS, |position| {
+            let verdict = ask(position);
+            let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+            answers.push((position, verdict));
+        });
     });
     answers.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

@@ -101,10 +101,11 @@ impl Hands for World {
 
     fn change(&self, change: &Change) -> Result<(), String> {
         self.note(change.describe());
-        let link = change.link().value.clone();
+        let mut cut = self.cut.lock().unwrap();
         match change {
-            Change::Cut { .. } => drop(self.cut.lock().unwrap().insert(link)),
-            Change::Restore { .. } => drop(self.cut.lock().unwrap().remove(&link)),
+            Change::Cut { link, .. } => drop(cut.insert(link.value.clone())),
+            Change::Restore { link } => drop(cut.remove(&link.value)),
+            Change::Stop { .. } | Change::Start { .. } => {}
             Change::Impair { .. } => return Err("the wire does not run".to_owned()),
         }
         Ok(())

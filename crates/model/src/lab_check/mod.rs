@@ -100,6 +100,16 @@ pub enum Change {
         /// Which.
         link: Spanned<String>,
     },
+    /// Takes a node's power.
+    Stop {
+        /// Which.
+        node: Spanned<String>,
+    },
+    /// Starts a node and waits until it is ready.
+    Start {
+        /// Which.
+        node: Spanned<String>,
+    },
     /// Lays an impairment over what holds, in every direction or for what one end sends.
     Impair {
         /// Which.
@@ -112,21 +122,22 @@ pub enum Change {
 }
 
 impl Change {
-    /// The link or segment that it concerns.
-    pub fn link(&self) -> &Spanned<String> {
-        match self {
-            Self::Cut { link, .. } | Self::Restore { link } | Self::Impair { link, .. } => link,
-        }
-    }
-
     /// What is done, in words: `cut r1:eth1--r2:eth1`.
     pub fn describe(&self) -> String {
-        let link = &self.link().value;
         match self {
-            Self::Cut { silent: false, .. } => format!("cut {link}"),
-            Self::Cut { silent: true, .. } => format!("cut {link} in silence"),
-            Self::Restore { .. } => format!("restore {link}"),
-            Self::Impair { from, settings, .. } => {
+            Self::Cut { link, silent } => match silent {
+                false => format!("cut {}", link.value),
+                true => format!("cut {} in silence", link.value),
+            },
+            Self::Restore { link } => format!("restore {}", link.value),
+            Self::Stop { node } => format!("stop {}", node.value),
+            Self::Start { node } => format!("start {}", node.value),
+            Self::Impair {
+                link,
+                from,
+                settings,
+            } => {
+                let link = &link.value;
                 let settings = settings.entries().into_iter();
                 let settings: Vec<String> = settings
                     .map(|(key, value)| format!("{key} {value}"))

@@ -127,6 +127,7 @@ impl Lookup<'_> {
             Step::Change(Change::Cut { link, .. } | Change::Restore { link }) => {
                 self.link(link, None, Needs::Wire);
             }
+            Step::Change(Change::Stop { node } | Change::Start { node }) => self.node(node),
             Step::Change(Change::Impair { link, from, .. }) => {
                 self.link(link, from.as_mut(), Needs::Wire);
             }

@@ -39,6 +39,10 @@ keys! {
         "For `cut`: the guests keep their carriers, so that only their protocols can notice.";
     RESTORE = "restore", Form::Text, "\"r1:eth1\"",
         "Restores a link or segment.";
+    STOP = "stop", Form::Text, "r2",
+        "Takes a node's power at once. It is started again when the check ends.";
+    START = "start", Form::Text, "r2",
+        "Starts a node and waits until it is ready.";
     IMPAIR = "impair", Form::MadeTable(setting_keys::impair), "{link: \"r1:eth1\", loss: 10%}",
         "Lays an impairment over what holds on a link or segment.";
     PAUSE = "pause", Form::Seconds { least: 1, most: LONGEST }, "5s",
@@ -147,6 +151,8 @@ pub(super) static STEP: Table = Table {
         &CUT,
         &SILENT,
         &RESTORE,
+        &STOP,
+        &START,
         &IMPAIR,
         &PAUSE,
     ],

@@ -40,7 +40,14 @@ const PROBES: &[&Key] = &[
 ];
 
 /// What else a step can do.
-const CHANGES: &[&Key] = &[&key::CUT, &key::RESTORE, &key::IMPAIR, &key::PAUSE];
+const CHANGES: &[&Key] = &[
+    &key::CUT,
+    &key::RESTORE,
+    &key::STOP,
+    &key::START,
+    &key::IMPAIR,
+    &key::PAUSE,
+];
 
 /// Reads one entry of `checks`.
 pub(super) fn read(entry: &Entry, found: &mut Diagnostics) -> Option<CheckSpec> {
@@ -189,7 +196,6 @@ fn step(node: &Node, found: &mut Diagnostics) -> Option<StepSpec> {
             );
         }
     }
-    let link = |key, found: &mut Diagnostics| fields.text(key, found);
     if is(&key::PAUSE) {
         let time = fields.seconds(&key::PAUSE, found)?;
         return Some((Step::Pause(seconds(time.value)), None));
@@ -207,14 +213,19 @@ fn step(node: &Node, found: &mut Diagnostics) -> Option<StepSpec> {
         };
         return Some((Step::Change(change), Some(settings)));
     }
-    let change = match is(&key::CUT) {
-        true => Change::Cut {
-            link: link(&key::CUT, found)?,
-            silent: silent.is_some_and(|silent| silent.value),
-        },
-        false => Change::Restore {
-            link: link(&key::RESTORE, found)?,
-        },
+    let named = fields.text(what, found)?;
+    let change = if is(&key::CUT) {
+        let silent = silent.is_some_and(|silent| silent.value);
+        Change::Cut {
+            link: named,
+            silent,
+        }
+    } else if is(&key::RESTORE) {
+        Change::Restore { link: named }
+    } else if is(&key::STOP) {
+        Change::Stop { node: named }
+    } else {
+        Change::Start { node: named }
     };
     Some((Step::Change(change), None))
 }
