@@ -426,6 +426,9 @@ pub(crate) struct ImageAddArgs {
     /// Name in the store [default: the file's own]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    /// Kind that it is of [default: what its checksum or its file's name says]
+    #[arg(long, value_name = "KIND", add = ArgValueCompleter::new(complete::kinds))]
+    pub(crate) kind: Option<String>,
 }
 
 #[derive(Debug, Args)]

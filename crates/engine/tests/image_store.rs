@@ -80,6 +80,19 @@ fn an_added_image_is_listed_verified_and_found() {
 }
 
 #[test]
+fn the_kind_of_an_image_is_kept_whatever_the_image_is_called() {
+    let (_folder, path) = source();
+    let driver = FakeDriver::new();
+    let store = ImageStore::new(&driver);
+    let kind_of = |checksums: &[&str]| (!checksums.is_empty()).then(|| "ios".to_owned());
+    let image = store.add_of_kind(&path, Some("edge"), &kind_of, &mut ignore);
+    assert_eq!(image.unwrap().kind.as_deref(), Some("ios"));
+    assert_eq!(store.list().unwrap()[0].kind.as_deref(), Some("ios"));
+    let plain = store.add(&path, Some("plain"), &mut ignore).unwrap();
+    assert_eq!(plain.kind, None);
+}
+
+#[test]
 fn the_store_never_overwrites() {
     let (_folder, path) = source();
     let driver = FakeDriver::new();

@@ -3,7 +3,7 @@
 use crate::cli::{Global, ImageAddArgs, ImageCommand, ImageNamesArgs, ImageVerifyArgs};
 use crate::context;
 use crate::error::{CommandError, ErrorKind};
-use crate::render::images::Verified;
+use crate::render::images::{Known, Verified};
 use crate::render::progress::Progress;
 use crate::render::{self, Screen};
 use rustix::process::geteuid;
@@ -53,9 +53,26 @@ fn add(
     catalogue: &Catalogue,
     screen: &Screen,
 ) -> Result<(), CommandError> {
-    let image = copy_in(store, &arguments.file, arguments.name.as_deref(), screen)?;
+    let said = arguments.kind.as_deref();
+    let said = said.map(|name| {
+        let kind = catalogue.find(name);
+        kind.ok_or_else(|| CommandError::unknown("kind", name, catalogue.names()))
+    });
+    let said = said.transpose()?;
     let file_name = arguments.file.file_name().unwrap_or_default();
-    let kind = catalogue.recognise(&file_name.to_string_lossy(), &image.checksums());
+    let recognise =
+        |checksums: &[&str]| catalogue.recognise(&file_name.to_string_lossy(), checksums);
+    let kind_of = |checksums: &[&str]| {
+        let kind = said.cloned();
+        let kind = kind.or_else(|| Some(recognise(checksums)?.kind));
+        kind.map(|kind| kind.name.clone())
+    };
+    let name = arguments.name.as_deref();
+    let image = copy_in(store, &arguments.file, name, &kind_of, screen)?;
+    let kind = match said {
+        Some(kind) => Some(Known::said(kind)),
+        None => recognise(&image.checksums()).map(Known::from),
+    };
     render::images::added(screen, &image, kind)
 }
 
@@ -64,11 +81,12 @@ fn copy_in(
     store: &ImageStore,
     file: &Path,
     name: Option<&str>,
+    kind_of: &dyn Fn(&[&str]) -> Option<String>,
     screen: &Screen,
 ) -> Result<StoredImage, StoreError> {
     let mut progress = Progress::new(screen);
     let subject = file.display().to_string();
-    let image = store.add(file, name, &mut |done, all| {
+    let image = store.add_of_kind(file, name, kind_of, &mut |done, all| {
         progress.begin(&subject, &part("copied", done, all));
     });
     progress.clear();
@@ -181,11 +199,16 @@ fn build(store: &ImageStore, name: &str, screen: &Screen) -> Result<(), CommandE
     let image = match present {
         Some(image) if image.sha256 == built.sha256 => image,
         Some(_) => replace(store, name, &output, screen)?,
-        None => copy_in(store, &output, Some(name), screen)?,
+        None => copy_in(store, &output, Some(name), &own_kind(name), screen)?,
     };
     // The store has it now; whether the copy can be removed changes nothing.
     let _ = std::fs::remove_file(&output);
     render::images::built(screen, &image, &built, began.elapsed())
+}
+
+/// Our own images have the names of their kinds.
+fn own_kind(name: &str) -> impl Fn(&[&str]) -> Option<String> {
+    move |_| Some(name.to_owned())
 }
 
 /// How an image of ours is built.
@@ -220,10 +243,10 @@ fn replace(
         Ok(()) | Err(StoreError::Missing(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    copy_in(store, new, Some(&next), screen)?;
+    copy_in(store, new, Some(&next), &own_kind(name), screen)?;
     let replaced = store
         .remove(name)
-        .and_then(|()| copy_in(store, new, Some(name), screen));
+        .and_then(|()| copy_in(store, new, Some(name), &own_kind(name), screen));
     match replaced {
         Ok(image) => {
             store.remove(&next)?;

@@ -4,10 +4,11 @@ use super::table::{Cell, Table};
 use super::{Format, Screen, time};
 use crate::error::CommandError;
 use serde::Serialize;
+use std::sync::Arc;
 use std::time::Duration;
 use vnflab_engine::image::store::{StoredImage, Verification};
 use vnflab_imagebuild::{BuiltImage, Step};
-use vnflab_model::kind::{Catalogue, Evidence, Recognition};
+use vnflab_model::kind::{Catalogue, Evidence, Kind, Recognition};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -22,6 +23,56 @@ pub(crate) struct Verified {
     pub(crate) verification: Verification,
 }
 
+/// Of which kind an image is.
+#[derive(Clone)]
+pub(crate) struct Known {
+    /// The kind's name.
+    name: String,
+    /// The kind, if it is still known.
+    kind: Option<Arc<Kind>>,
+    /// What says so, as JSON has it.
+    by: &'static str,
+}
+
+impl Known {
+    /// The user said so.
+    pub(crate) fn said(kind: &Arc<Kind>) -> Self {
+        Self {
+            name: kind.name.clone(),
+            kind: Some(Arc::clone(kind)),
+            by: "record",
+        }
+    }
+
+    /// Its record says so, or else its checksum or name.
+    fn of(image: &StoredImage, catalogue: &Catalogue) -> Option<Self> {
+        match &image.kind {
+            Some(name) => Some(Self {
+                name: name.clone(),
+                kind: catalogue.find(name).cloned(),
+                by: "record",
+            }),
+            None => {
+                let file_name = format!("{}.{}", image.name, image.format.word());
+                let recognised = catalogue.recognise(&file_name, &image.checksums());
+                recognised.map(Self::from)
+            }
+        }
+    }
+}
+
+impl From<Recognition> for Known {
+    fn from(Recognition { kind, by }: Recognition) -> Self {
+        Self {
+            by: match by {
+                Evidence::Checksum => "checksum",
+                Evidence::FileName(_) => "name",
+            },
+            ..Self::said(&kind)
+        }
+    }
+}
+
 /// All of them.
 pub(crate) fn list(
     screen: &Screen,
@@ -30,8 +81,7 @@ pub(crate) fn list(
 ) -> Result<(), CommandError> {
     if screen.format() == Format::Json {
         let images = images.iter();
-        let images =
-            images.map(|image| ImageJson::new(image).of_kind(stored_kind(image, catalogue)));
+        let images = images.map(|image| ImageJson::new(image).of_kind(Known::of(image, catalogue)));
         let images = images.collect();
         return screen.json("images", ImagesJson { images });
     }
@@ -42,8 +92,8 @@ pub(crate) fn list(
     let heads = ["NAME", "KIND", "FORMAT", "SIZE", "DISK", "SHA-256", "PATH"];
     let mut table = Table::new(screen.out, &heads).right(3).right(4);
     for image in images {
-        let kind = stored_kind(image, catalogue);
-        let kind = kind.map_or_else(|| "-".to_owned(), |found| found.kind.name.clone());
+        let kind = Known::of(image, catalogue);
+        let kind = kind.map_or_else(|| "-".to_owned(), |known| known.name);
         table.row([
             Cell::plain(&image.name),
             Cell::plain(kind),
@@ -61,7 +111,7 @@ pub(crate) fn list(
 pub(crate) fn added(
     screen: &Screen,
     image: &StoredImage,
-    kind: Option<Recognition>,
+    kind: Option<Known>,
 ) -> Result<(), CommandError> {
     if screen.format() == Format::Json {
         return screen.json("image", ImageJson::new(image).of_kind(kind));
@@ -69,28 +119,25 @@ pub(crate) fn added(
     let size = mib(image.size_bytes);
     screen.say(&format!("`{}` is in the store ({size}).", image.name));
     screen.say(&match kind {
-        None => "It is not known of which kind it is; say so in the lab: `kind: KIND`.".to_owned(),
-        Some(Recognition { kind, by }) => {
-            let (name, title) = (&kind.name, &kind.title);
-            let usage = match image.name == *kind.default_image.as_ref().unwrap_or(name) {
+        None => {
+            "It is not known of which kind it is; say so in the lab: `kind: KIND`, or here: `--kind KIND`."
+                .to_owned()
+        }
+        Some(Known { name, kind, by }) => {
+            let kind = kind.as_deref();
+            let default = kind.and_then(|kind| kind.default_image.as_ref());
+            let usage = match image.name == *default.unwrap_or(&name) {
                 true => format!("`{{kind: {name}}}`"),
                 false => format!("`{{kind: {name}, image: {}}}`", image.name),
             };
+            let title = kind.map_or(name.as_str(), |kind| kind.title.as_str());
             match by {
-                Evidence::Checksum => format!("It is {title}: {usage}."),
-                Evidence::FileName(_) => {
-                    format!("By its name it is {title}: {usage}.")
-                }
+                "name" => format!("By its name it is {title}: {usage}."),
+                _ => format!("It is {title}: {usage}."),
             }
         }
     });
     Ok(())
-}
-
-/// The kind that an image of the store is thought to be of.
-fn stored_kind(image: &StoredImage, catalogue: &Catalogue) -> Option<Recognition> {
-    let file_name = format!("{}.{}", image.name, image.format.word());
-    catalogue.recognise(&file_name, &image.checksums())
 }
 
 /// An image that was built.
@@ -206,13 +253,10 @@ impl<'a> ImageJson<'a> {
         }
     }
 
-    fn of_kind(mut self, recognition: Option<Recognition>) -> Self {
-        if let Some(Recognition { kind, by }) = recognition {
-            self.kind = Some(kind.name.clone());
-            self.kind_by = Some(match by {
-                Evidence::Checksum => "checksum",
-                Evidence::FileName(_) => "name",
-            });
+    fn of_kind(mut self, known: Option<Known>) -> Self {
+        if let Some(Known { name, by, .. }) = known {
+            self.kind = Some(name);
+            self.kind_by = Some(by);
         }
         self
     }

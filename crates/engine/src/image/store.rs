@@ -75,6 +75,8 @@ pub struct StoredImage {
     pub md5: Option<String>,
     /// When it was added, in seconds since 1970.
     pub added_at_seconds: u64,
+    /// Of which kind it was said or thought to be when it was added.
+    pub kind: Option<String>,
 }
 
 impl StoredImage {
@@ -107,6 +109,9 @@ struct Record {
     #[serde(default)]
     md5: Option<String>,
     added_at_seconds: u64,
+    /// Older records have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
 }
 
 /// A note on work under way, as it is stored.
@@ -168,6 +173,21 @@ impl<'a> ImageStore<'a> {
         name: Option<&str>,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<StoredImage, StoreError> {
+        self.add_of_kind(source, name, &|_| None, progress)
+    }
+
+    /// As [`Self::add`], with the kind that `kind_of` makes of the file's checksums in the record.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn add_of_kind(
+        &self,
+        source: &Path,
+        name: Option<&str>,
+        kind_of: &dyn Fn(&[&str]) -> Option<String>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<StoredImage, StoreError> {
         let path = || source.display().to_string();
         let unreadable = |error: io::Error| StoreError::Source {
             path: path(),
@@ -207,6 +227,7 @@ impl<'a> ImageStore<'a> {
             format: header.format.word().to_owned(),
             virtual_size_bytes: header.virtual_size_bytes,
             size_bytes,
+            kind: kind_of(&[&sha256, &md5]),
             sha256,
             md5: Some(md5),
             added_at_seconds: seconds_now(),
@@ -310,6 +331,7 @@ impl<'a> ImageStore<'a> {
             sha256: record.sha256,
             md5: record.md5,
             added_at_seconds: record.added_at_seconds,
+            kind: record.kind,
         }))
     }
 
