@@ -279,7 +279,7 @@ input is over and the guest has been silent for a second:
 
     printf 'show version\\n' | vnflab console r1")]
 pub(crate) struct ConsoleArgs {
-    /// The node
+    /// The node, or NODE:PART where it is several VMs
     #[arg(value_name = "NODE", add = ArgValueCompleter::new(complete::nodes))]
     pub(crate) node: String,
     /// Print everything that was recorded since the node started, and leave
@@ -479,7 +479,7 @@ pub(crate) struct ConfigArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct XmlArgs {
-    /// The node
+    /// The node, or NODE:PART where it is several VMs
     #[arg(value_name = "NODE", add = ArgValueCompleter::new(complete::nodes))]
     pub(crate) node: String,
     /// Lab file or folder

@@ -28,7 +28,8 @@ pub(crate) fn nodes(current: &OsStr) -> Vec<CompletionCandidate> {
     let blueprints = observed
         .domains
         .iter()
-        .map(|domain| &domain.record.blueprint);
+        .map(|domain| &domain.record.blueprint)
+        .filter(|blueprint| blueprint.part.is_none());
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     for blueprint in blueprints {
         let help = format!("{} of {}", blueprint.kind, blueprint.lab);

@@ -43,6 +43,7 @@ fn blueprint(lab: &str, node: &str, index: usize) -> NodeBlueprint {
     NodeBlueprint {
         lab: lab.to_owned(),
         node: node.to_owned(),
+        part: None,
         number: u32::try_from(index).expect("tests have few nodes") + 1,
         kind: "frr".to_owned(),
         guest: "frr".to_owned(),

@@ -6,7 +6,9 @@
 use crate::error::{CommandError, ErrorKind};
 use std::collections::BTreeSet;
 use std::path::Path;
-use vnflab_model::blueprint::domain_name;
+use vnflab_model::blueprint::{NodeBlueprint, domain_name};
+use vnflab_model::diagnostic::nearest;
+use vnflab_model::kind::Kind;
 use vnflab_model::observed::{Observed, ObservedDomain};
 
 /// The lab whose file lies in a folder, if one exists. `folder` is absolute and without symbolic
@@ -52,6 +54,7 @@ pub(crate) fn node<'a>(
         .domains
         .iter()
         .filter(|domain| domain.record.blueprint.node == argument)
+        .filter(|domain| domain.record.blueprint.part.is_none())
         .collect();
     match found[..] {
         [one] => Ok(one),
@@ -65,6 +68,41 @@ pub(crate) fn node<'a>(
             Err(CommandError::new(ErrorKind::NotFound, message)
                 .hint(format!("Write one of {}.", names.join(", "))))
         }
+    }
+}
+
+/// A node, and which of its VMs is meant where that is said: `r1:vfp`.
+pub(crate) fn part_of(argument: &str) -> (&str, Option<&str>) {
+    match argument.split_once(':') {
+        Some((node, part)) => (node, Some(part)),
+        None => (argument, None),
+    }
+}
+
+/// The VM of a node that a part's name means. The main VM has a name too, which its kind knows.
+pub(crate) fn vm<'a>(
+    vms: &[&'a NodeBlueprint],
+    kind: Option<&Kind>,
+    part: &str,
+) -> Result<&'a NodeBlueprint, CommandError> {
+    let main = kind.and_then(|kind| kind.main_part.as_deref());
+    // A stand-in is one VM, whatever its kind is.
+    let main = main.filter(|_| vms.len() > 1);
+    let name = |vm: &NodeBlueprint| vm.part.clone().or_else(|| main.map(str::to_owned));
+    let mut named = vms.iter().filter_map(|vm| Some((name(vm)?, *vm)));
+    if let Some((_, vm)) = named.find(|(name, _)| name.eq_ignore_ascii_case(part)) {
+        return Ok(vm);
+    }
+    let names: Vec<String> = vms.iter().filter_map(|vm| name(vm)).collect();
+    let node = vms.first().map_or("", |vm| vm.node.as_str());
+    let error = CommandError::new(
+        ErrorKind::NotFound,
+        format!("`{node}` has no part `{part}`"),
+    );
+    match (nearest(part, names.iter().map(String::as_str)), &names[..]) {
+        (Some(near), _) => Err(error.hint(format!("Did you mean `{node}:{near}`?"))),
+        (None, []) => Err(error.hint("It is one VM.")),
+        (None, names) => Err(error.hint(format!("Its parts are {}.", names.join(", ")))),
     }
 }
 

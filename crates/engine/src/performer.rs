@@ -201,11 +201,12 @@ impl<'a> Performer<'a> {
         }
     }
 
-    fn define_domain(&self, node: &str, typing: Option<&Typing>) -> Result<(), PerformError> {
-        let unknown = || PerformError::NotInBlueprint(node.to_owned());
+    fn define_domain(&self, domain: &str, typing: Option<&Typing>) -> Result<(), PerformError> {
+        let unknown = || PerformError::NotInBlueprint(domain.to_owned());
         let blueprint = self.blueprint.ok_or_else(unknown)?;
-        let node = blueprint.node(node).ok_or_else(unknown)?;
-        let xml = domain_xml(node, &blueprint.source, self.driver.scope());
+        let mut vms = blueprint.vms();
+        let vm = vms.find(|vm| vm.domain() == domain).ok_or_else(unknown)?;
+        let xml = domain_xml(vm, &blueprint.source, self.driver.scope());
         let xml = match typing {
             Some(typing) => with_typing(&xml, typing),
             None => xml,
@@ -258,8 +259,8 @@ impl Perform for Performer<'_> {
             Action::CreateDisk { volume, size_bytes } => driver.create_disk(volume, *size_bytes)?,
             Action::WriteMedia { volume } => self.write_media(volume)?,
             Action::DeleteVolume { volume } => driver.delete_volume(volume)?,
-            Action::DefineDomain { node, typing, .. } => {
-                self.define_domain(node, typing.as_ref())?;
+            Action::DefineDomain { domain, typing } => {
+                self.define_domain(domain, typing.as_ref())?;
             }
             Action::RememberTyping { volume } => driver.write_volume(volume, MEMORY)?,
             Action::StartDomain { domain } => driver.start_domain(domain)?,

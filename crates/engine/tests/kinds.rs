@@ -28,6 +28,7 @@ use vnflab_model::domain_xml::domain_xml;
 use vnflab_model::facts::{DiskFormat, Facts, ImageDetails, ImageFact, ImageKey};
 use vnflab_model::format::Input;
 use vnflab_model::kind::{Catalogue, Firmware, Kind};
+use vnflab_model::lab::Node;
 use vnflab_model::observed::{Host, Locality, Observed, Scope};
 use vnflab_model::resolve::{Resolved, read};
 use vnflab_model::span::Sources;
@@ -101,7 +102,7 @@ fn blueprint(
     let Resolved { lab, found, .. } = read(&sources, &input, catalogue);
     let lab = lab.unwrap_or_else(|| panic!("{name}: {found:#?}"));
     let mut facts = Facts::default();
-    for node in &lab.nodes {
+    for (wanted, _) in lab.nodes.iter().flat_map(Node::images) {
         let details = ImageDetails {
             path: image.to_str().unwrap().to_owned(),
             format: DiskFormat::Raw,
@@ -111,7 +112,7 @@ fn blueprint(
         };
         facts
             .images
-            .insert(ImageKey::from(&node.image), ImageFact::Present(details));
+            .insert(ImageKey::from(wanted), ImageFact::Present(details));
     }
     let request = Request {
         lab: &lab,
@@ -122,7 +123,7 @@ fn blueprint(
         authorized_keys: &[],
     };
     let mut blueprint = allocate(request).unwrap_or_else(|errors| panic!("{name}: {errors:?}"));
-    for node in &mut blueprint.nodes {
+    for node in blueprint.nodes.iter_mut().chain(&mut blueprint.parts) {
         node.accelerator = Accelerator::Tcg;
     }
     blueprint
@@ -154,7 +155,7 @@ fn described() -> Vec<(String, String)> {
     for kind in catalogue.kinds() {
         for count in [None, Some(kind.interfaces.limit)] {
             let blueprint = blueprint(kind, &catalogue, count, &host, Path::new("/image.img"));
-            for node in &blueprint.nodes {
+            for node in blueprint.vms() {
                 let xml = domain_xml(node, &blueprint.source, Scope::Session);
                 all.push((kind.name.clone(), xml));
             }
@@ -300,7 +301,7 @@ struct Machine<'a> {
 
 impl Machine<'_> {
     fn remove(&self) {
-        for node in &self.blueprint.nodes {
+        for node in self.blueprint.vms() {
             let _ = self.driver.destroy_domain(&node.domain());
             let _ = self.driver.undefine_domain(&node.domain());
             for volume in node.drives.iter().filter_map(|drive| drive.volume()) {
@@ -390,7 +391,7 @@ fn boot_all(wanted: Vec<(&Kind, Option<u32>)>, catalogue: &Catalogue) {
             };
             let image = stand_ins.of(kind.hardware.firmware);
             let mut blueprint = blueprint(kind, catalogue, count, &host, &image);
-            for node in &mut blueprint.nodes {
+            for node in blueprint.nodes.iter_mut().chain(&mut blueprint.parts) {
                 node.machine.memory_mib = match node.machine.firmware {
                     Firmware::Bios => BIOS_MEMORY_MIB,
                     Firmware::Uefi => UEFI_MEMORY_MIB,
@@ -401,8 +402,12 @@ fn boot_all(wanted: Vec<(&Kind, Option<u32>)>, catalogue: &Catalogue) {
                 blueprint: &blueprint,
             };
             machine.remove();
-            for node in &blueprint.nodes {
-                let (name, nics) = (&kind.name, node.nics.len());
+            for node in blueprint.vms() {
+                let part = node
+                    .part
+                    .as_deref()
+                    .map_or_else(String::new, |part| format!(":{part}"));
+                let (name, nics) = (format!("{}{part}", kind.name), node.nics.len());
                 let outcome = machine.boot(node).and_then(|()| machine.await_word(node));
                 match outcome {
                     Ok(took) => println!("{name} with {nics} NICs: {:.1} s", took.as_secs_f64()),

@@ -23,6 +23,7 @@ pub(crate) mod ipv6;
 mod listener;
 mod management;
 mod numbering;
+mod part;
 mod rehearsal;
 mod wire;
 
@@ -33,9 +34,10 @@ use crate::blueprint::{
 use crate::day0::{self, CLOUD_USER, Day0Medium, Day0Request, Startup};
 use crate::domain_xml::{drives_fit, nic_limit};
 use crate::facts::{Facts, FileFact, ImageFact, ImageKey};
-use crate::kind::{Bus, Dialect};
+use crate::kind::{Bus, Dialect, Hardware};
 use crate::lab::{Lab, Node, StartupConfig};
 use crate::observed::{Host, Observed, VolumeName};
+use crate::spec::ImageSpec;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
@@ -175,6 +177,7 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
     let mut media = BTreeMap::new();
     let mut typed = BTreeMap::new();
     let mut nodes = Vec::with_capacity(lab.nodes.len());
+    let mut parts = Vec::new();
     for (position, (node, nics)) in lab.nodes.iter().zip(plans).enumerate() {
         let config = match startup_config(&request, node) {
             Ok(config) => config,
@@ -183,13 +186,14 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
                 continue;
             }
         };
+        let whole = nics.whole();
         let day0_request = Day0Request {
             lab: lab.name.as_str(),
             variables: &lab.variables,
             node,
             number: numbers[position],
             startup_config: config.as_ref(),
-            nics: &nics,
+            nics: &whole,
             loopback: loopbacks[position],
             management: management.addresses(position),
             authorized_keys: request.authorized_keys,
@@ -212,8 +216,10 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
         }
         let address = addresses[position];
         let number = numbers[position];
+        let listeners = &listeners[position];
         match drives(&request, node, day0, &mut media) {
             Ok(drives) => nodes.push(NodeBlueprint {
+                part: None,
                 lab: lab.name.to_string(),
                 node: node.name.to_string(),
                 number,
@@ -224,32 +230,35 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
                 loopback: (node.dialect() != Dialect::None && config.is_none())
                     .then_some(loopbacks[position]),
                 accelerator: request.host.accelerator,
-                machine: machine(node, smbios),
+                machine: machine(&node.kind.hardware, (node.cpus, node.memory_mib), smbios),
                 volume_folder: request.host.volume_folder.clone(),
                 drives,
-                access: access(node, &management.nodes[position], listeners[position].ssh),
-                nics,
+                access: access(node, &management.nodes[position], listeners.ssh),
+                nics: nics.main,
                 carrier: lab.wire.carrier.unwrap_or(node.kind.interfaces.carrier),
                 console: Console {
-                    listen: listeners[position].console,
-                    log_path: console_log(&request, node),
+                    listen: listeners.console,
+                    log_path: console_log(&request, node, None),
                 },
                 // What the host cannot do is no wish of the blueprint: the checks have told.
                 cpu_limit_percent: node
                     .cpu_limit_percent
                     .filter(|_| request.host.no_cpu_limits.is_none()),
-                ready: ReadyBlueprint {
-                    patterns: node.guest.ready.patterns.clone(),
-                    after_seconds: node.guest.ready.after.map(|after| after.as_secs()),
-                    ssh: node.guest.ready.ssh,
-                    timeout_seconds: node.guest.ready.timeout.as_secs(),
-                },
+                ready: ReadyBlueprint::of(&node.guest.ready),
                 after: node.after.clone(),
             }),
-            Err(found) => errors.extend(found),
+            Err(found) => {
+                errors.extend(found);
+                continue;
+            }
+        }
+        let main = &nodes[nodes.len() - 1];
+        match part::allocate(&request, node, main, nics.parts, &listeners.part_consoles) {
+            Ok(found) => parts.extend(found),
+            Err(error) => errors.push(error),
         }
     }
-    for node in &nodes {
+    for node in nodes.iter().chain(&parts) {
         let machine = node.machine.machine;
         let limit = nic_limit(machine);
         if node.nics.len() > limit {
@@ -268,13 +277,15 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
     if !errors.is_empty() {
         return Err(errors);
     }
-    let wire = wire::allocate(lab, &nodes, request.facts).map_err(|error| vec![error])?;
+    let vms = nodes.iter().chain(&parts);
+    let wire = wire::allocate(lab, vms, request.facts).map_err(|error| vec![error])?;
     Ok(Blueprint {
         lab: lab.name.to_string(),
         source: request.source.to_owned(),
         networks: management.networks,
         wire,
         nodes,
+        parts,
         media,
         start: match lab.batch {
             Some(nodes) => StartLimit::of_nodes(nodes),
@@ -284,14 +295,17 @@ pub fn allocate(request: Request<'_>) -> Result<Blueprint, Vec<AllocateError>> {
     })
 }
 
-fn machine(node: &Node, smbios: Vec<(String, String, String)>) -> MachineBlueprint {
-    let hardware = &node.kind.hardware;
+fn machine(
+    hardware: &Hardware,
+    (cpus, memory_mib): (u32, u64),
+    smbios: Vec<(String, String, String)>,
+) -> MachineBlueprint {
     MachineBlueprint {
         machine: hardware.machine,
         machine_features: hardware.machine_features.clone(),
         firmware: hardware.firmware,
-        cpus: node.cpus,
-        memory_mib: node.memory_mib,
+        cpus,
+        memory_mib,
         cpu_model: hardware.cpu_model.clone(),
         cpu_features: hardware.cpu_features.clone(),
         smbios,
@@ -301,9 +315,10 @@ fn machine(node: &Node, smbios: Vec<(String, String, String)>) -> MachineBluepri
     }
 }
 
-fn console_log(request: &Request<'_>, node: &Node) -> String {
+fn console_log(request: &Request<'_>, node: &Node, part: Option<&str>) -> String {
     let (folder, lab, name) = (&request.host.console_folder, &request.lab.name, &node.name);
-    format!("{folder}/{lab}.{name}.log")
+    let part = part.map_or_else(String::new, |part| format!(".{part}"));
+    format!("{folder}/{lab}.{name}{part}.log")
 }
 
 fn access(
@@ -379,39 +394,16 @@ fn drives(
     let mut errors = Vec::new();
     let hardware = &node.kind.hardware;
     let volume = |part: &str, extension: &str| {
-        VolumeName::new(
-            request.lab.name.as_str(),
-            node.name.as_str(),
-            part,
-            extension,
-        )
-        .to_string()
+        let (lab, node) = (request.lab.name.as_str(), node.name.as_str());
+        VolumeName::new(lab, node, part, extension).to_string()
     };
-    let mut drives = Vec::new();
-    match request.facts.images.get(&ImageKey::from(&node.image)) {
-        Some(ImageFact::Present(image)) => drives.push(Drive {
-            bus: hardware.disk_bus,
-            content: DriveContent::Overlay {
-                volume: volume("disk", "qcow2"),
-                image_path: image.path.clone(),
-                image_format: image.format.word().to_owned(),
-                size_bytes: image.virtual_size_bytes,
-            },
-        }),
-        _ => errors.push(AllocateError::Image {
-            node: node.name.to_string(),
-        }),
-    }
-    for (index, disk) in hardware.extra_disks.iter().enumerate() {
-        let content = DriveContent::Empty {
-            volume: volume(&format!("extra{}", index + 1), "qcow2"),
-            size_bytes: disk.size_mib.saturating_mul(1024 * 1024),
-        };
-        drives.push(Drive {
-            bus: disk.bus,
-            content,
-        });
-    }
+    let mut drives = match disks(request, node, (&node.image, hardware), &volume) {
+        Ok(disks) => disks,
+        Err(error) => {
+            errors.push(error);
+            Vec::new()
+        }
+    };
     let bus = hardware.cdrom_bus;
     if let Some(medium) = day0 {
         let (device, ending) = match medium.content.filesystem {
@@ -458,4 +450,39 @@ fn drives(
     } else {
         Err(errors)
     }
+}
+
+/// The disks of a VM: an overlay of its image, and those that its hardware has besides.
+fn disks(
+    request: &Request<'_>,
+    node: &Node,
+    (image, hardware): (&ImageSpec, &Hardware),
+    volume: &dyn Fn(&str, &str) -> String,
+) -> Result<Vec<Drive>, AllocateError> {
+    let Some(ImageFact::Present(image)) = request.facts.images.get(&ImageKey::from(image)) else {
+        return Err(AllocateError::Image {
+            node: node.name.to_string(),
+        });
+    };
+    let boot = Drive {
+        bus: hardware.disk_bus,
+        content: DriveContent::Overlay {
+            volume: volume("disk", "qcow2"),
+            image_path: image.path.clone(),
+            image_format: image.format.word().to_owned(),
+            size_bytes: image.virtual_size_bytes,
+        },
+    };
+    let extra = hardware
+        .extra_disks
+        .iter()
+        .zip(1..)
+        .map(|(disk, number)| Drive {
+            bus: disk.bus,
+            content: DriveContent::Empty {
+                volume: volume(&format!("extra{number}"), "qcow2"),
+                size_bytes: disk.size_mib.saturating_mul(1024 * 1024),
+            },
+        });
+    Ok(std::iter::once(boot).chain(extra).collect())
 }

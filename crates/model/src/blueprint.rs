@@ -16,7 +16,7 @@ pub use wire::{
 };
 pub use wire_change::WireChange;
 
-use crate::kind::{Bus, DiskCache, Firmware, Machine, MachineSwitch, NicModel, Video};
+use crate::kind::{Bus, DiskCache, Firmware, Machine, MachineSwitch, NicModel, Ready, Video};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -37,8 +37,10 @@ pub struct Blueprint {
     pub source: String,
     /// Management networks to make; those of the host are not listed.
     pub networks: Vec<NetworkBlueprint>,
-    /// The nodes, in the order of the lab.
+    /// The nodes, in the order of the lab; of nodes of several VMs the main ones.
     pub nodes: Vec<NodeBlueprint>,
+    /// The VMs beside the main ones.
+    pub parts: Vec<NodeBlueprint>,
     /// Contents of the day-0 media, by volume name.
     pub media: BTreeMap<String, MediaContent>,
     /// Configurations that are typed on consoles, by node: those of kinds that take none from a
@@ -55,9 +57,22 @@ impl Blueprint {
     pub fn node(&self, name: &str) -> Option<&NodeBlueprint> {
         self.nodes.iter().find(|node| node.node == name)
     }
+
+    /// All VMs: each node, and behind it the VMs beside its main one.
+    pub fn vms(&self) -> impl Iterator<Item = &NodeBlueprint> {
+        self.nodes
+            .iter()
+            .flat_map(|node| std::iter::once(node).chain(self.parts_of(&node.node)))
+    }
+
+    /// The VMs of a node beside its main one.
+    pub fn parts_of<'a>(&'a self, node: &'a str) -> impl Iterator<Item = &'a NodeBlueprint> {
+        self.parts.iter().filter(move |part| part.node == node)
+    }
 }
 
-/// A node, decided.
+/// A node, decided; of a node of several VMs one of them. What the two have in common stands in
+/// both, so that each says by itself whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct NodeBlueprint {
@@ -65,6 +80,10 @@ pub struct NodeBlueprint {
     pub lab: String,
     /// The node's name.
     pub node: String,
+    /// Which VM of the node it is, such as `vfp`; `None` for the main one, and the only one of
+    /// most nodes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub part: Option<String>,
     /// The node's number in the lab, from 1; generated addresses follow from it.
     pub number: u32,
     /// The kind that the lab names.
@@ -127,9 +146,26 @@ impl NodeBlueprint {
         }
     }
 
-    /// The domain's name: `LAB.NODE`.
+    /// The domain's name: `LAB.NODE`, and `LAB.NODE.PART` beside the main VM.
     pub fn domain(&self) -> String {
-        domain_name(&self.lab, &self.node)
+        let node = domain_name(&self.lab, &self.node);
+        match &self.part {
+            Some(part) => format!("{node}.{part}"),
+            None => node,
+        }
+    }
+
+    /// Which VM of its lab it is.
+    pub fn vm(&self) -> Vm<'_> {
+        Vm {
+            node: &self.node,
+            part: self.part.as_deref(),
+        }
+    }
+
+    /// The name to show: `r1`, and `r1:vfp` beside the main VM.
+    pub fn shown_name(&self) -> String {
+        self.vm().shown_name()
     }
 
     /// Where the wire's end for a NIC is bound: on the node's own loopback address, behind the
@@ -156,6 +192,25 @@ impl NodeBlueprint {
         self.nics
             .iter()
             .filter(|nic| matches!(nic.role, NicRole::Data { .. }))
+    }
+}
+
+/// A VM in its lab. Of one node the main VM comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Vm<'a> {
+    /// The node.
+    pub node: &'a str,
+    /// The part; `None` for the main VM.
+    pub part: Option<&'a str>,
+}
+
+impl Vm<'_> {
+    /// The name to show: `r1`, and `r1:vfp` beside the main VM.
+    pub fn shown_name(self) -> String {
+        match self.part {
+            Some(part) => format!("{}:{part}", self.node),
+            None => self.node.to_owned(),
+        }
     }
 }
 
@@ -441,6 +496,8 @@ pub enum NicRole {
     Management,
     /// Something that the guest keeps for itself.
     Dummy,
+    /// A link between the VMs of one node.
+    Internal,
     /// A data interface.
     Data {
         /// Its index, from 1.
@@ -505,6 +562,23 @@ pub struct ReadyBlueprint {
     pub ssh: bool,
     /// How long it may take, in seconds.
     pub timeout_seconds: u64,
+}
+
+impl ReadyBlueprint {
+    /// As a kind says it.
+    pub(crate) fn of(ready: &Ready) -> Self {
+        Self {
+            patterns: ready.patterns.clone(),
+            after_seconds: ready.after.map(|after| after.as_secs()),
+            ssh: ready.ssh,
+            timeout_seconds: ready.timeout.as_secs(),
+        }
+    }
+
+    /// Whether nothing tells that the VM is up: then it counts as up once it was started.
+    pub fn is_untold(&self) -> bool {
+        self.patterns.is_empty() && self.after_seconds.is_none() && !self.ssh
+    }
 }
 
 /// How one gets in from the host.

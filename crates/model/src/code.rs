@@ -103,6 +103,8 @@ codes! {
         "A `trace` has one whole number a line, the millisecond at which 1504 bytes can pass, as Mahimahi has it. A `distribution` table has the quantiles of iproute2's `.dist` files.";
     UNKNOWN_MEMBER = "L0229", "an impairment for an end that is not joined",
         "Write the node (`r1`) or the interface (`r1:eth1`) as it stands in the link or segment.";
+    UNKNOWN_PART = "L0230", "a node has no part of this name",
+        "Some kinds are several VMs, each with a name and an image of its own: `vnflab kinds NAME` tells. All others are one.";
     IMAGE_MISSING = "L0301", "an image is missing",
         "The node's disk image is neither beside the lab nor in the image store. `--stand-in frr` boots our own image in its place.";
     IMAGE_UNREADABLE = "L0302", "an image cannot be read",

@@ -48,7 +48,7 @@ pub fn domain_xml(node: &NodeBlueprint, source: &str, scope: Scope) -> String {
     xml.line(&format!("<uuid>{}</uuid>", uuid(&node.domain())));
     xml.line(&format!(
         "<title>{} of lab {} ({})</title>",
-        node.node,
+        node.shown_name(),
         node.lab,
         escape(&node.kind)
     ));

@@ -6,7 +6,7 @@
 
 use crate::blueprint::{After, JunctionKind, JunctionState, WireEnd, end_name};
 use crate::day0::Startup;
-use crate::kind::{Dialect, Kind, Login, MediaForm};
+use crate::kind::{Dialect, Kind, Login, MediaForm, Part};
 use crate::lab_check::LabCheck;
 use crate::mac::MacAddress;
 use crate::name::Name;
@@ -135,7 +135,9 @@ pub struct Node {
     pub image: ImageSpec,
     /// Where the image is named; the node's place where it is not.
     pub image_span: Span,
-    /// Virtual CPUs, at least 1.
+    /// The VMs beside the main one. A stand-in boots alone and has none.
+    pub parts: Vec<NodePart>,
+    /// Virtual CPUs of the main VM, at least 1.
     pub cpus: u32,
     /// Where the CPUs are given, if they are.
     pub cpus_span: Option<Span>,
@@ -144,7 +146,7 @@ pub struct Node {
     pub cpu_limit_percent: Option<u32>,
     /// Where the limit is given, if it is not the kind's.
     pub cpu_limit_span: Option<Span>,
-    /// Memory in MiB.
+    /// Memory of the main VM in MiB.
     pub memory_mib: u64,
     /// Host name in the guest.
     pub hostname: String,
@@ -201,7 +203,46 @@ impl Lab {
     }
 }
 
+/// A VM of a node beside the main one.
+#[derive(Debug, Clone)]
+pub struct NodePart {
+    /// What its kind says of it.
+    pub of_kind: Part,
+    /// Its disk image.
+    pub image: ImageSpec,
+    /// Where the image is named; the node's place where it is not.
+    pub image_span: Span,
+}
+
 impl Node {
+    /// The images of all its VMs, each with the place where it is named.
+    pub fn images(&self) -> impl Iterator<Item = (&ImageSpec, Span)> {
+        let parts = self.parts.iter();
+        let parts = parts.map(|part| (&part.image, part.image_span));
+        std::iter::once((&self.image, self.image_span)).chain(parts)
+    }
+
+    /// The position of the part whose NICs the data interfaces are; `None` for the main VM.
+    pub fn data_part(&self) -> Option<usize> {
+        self.kind
+            .data_part()
+            .filter(|part| *part < self.parts.len())
+    }
+
+    /// Memory of all its VMs in MiB.
+    pub fn whole_memory_mib(&self) -> u64 {
+        let parts = self.parts.iter();
+        let parts = parts.map(|part| part.of_kind.hardware.memory_mib);
+        parts.fold(self.memory_mib, u64::saturating_add)
+    }
+
+    /// Virtual CPUs of all its VMs.
+    pub fn whole_cpus(&self) -> u32 {
+        let parts = self.parts.iter();
+        let parts = parts.map(|part| part.of_kind.hardware.cpus);
+        parts.fold(self.cpus, u32::saturating_add)
+    }
+
     /// The dialect in which a configuration is generated when none is given.
     pub fn dialect(&self) -> Dialect {
         self.guest.day0.dialect

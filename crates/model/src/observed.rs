@@ -1,6 +1,6 @@
 //! What was seen on a libvirt connection, and of the wires beside it: facts, never wishes.
 
-use crate::blueprint::{Accelerator, Carrier, NetworkBlueprint, NodeBlueprint, WireBlueprint};
+use crate::blueprint::{Accelerator, Carrier, NetworkBlueprint, Nic, NodeBlueprint, WireBlueprint};
 use crate::record::NodeRecord;
 use crate::typing::Typing;
 use ipnet::Ipv4Net;
@@ -27,23 +27,63 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// The domain of a node.
+    /// The domain of a node; of several the main one.
     pub fn domain(&self, lab: &str, node: &str) -> Option<&ObservedDomain> {
-        self.domains.iter().find(|domain| {
-            let NodeBlueprint {
-                lab: its_lab,
-                node: its_node,
-                ..
-            } = &domain.record.blueprint;
-            its_lab == lab && its_node == node
-        })
+        let mut vms = self.vms_of_node(lab, node);
+        vms.find(|domain| domain.record.blueprint.part.is_none())
     }
 
-    /// The domains of a lab.
+    /// The nodes of a lab, by their main domains.
     pub fn of_lab<'a>(&'a self, lab: &'a str) -> impl Iterator<Item = &'a ObservedDomain> {
+        let vms = self.vms_of_lab(lab);
+        vms.filter(|domain| domain.record.blueprint.part.is_none())
+    }
+
+    /// All domains of a lab.
+    pub fn vms_of_lab<'a>(&'a self, lab: &str) -> impl Iterator<Item = &'a ObservedDomain> {
         self.domains
             .iter()
             .filter(move |domain| domain.record.blueprint.lab == lab)
+    }
+
+    /// All domains of a node.
+    pub fn vms_of_node<'a>(
+        &'a self,
+        lab: &str,
+        node: &str,
+    ) -> impl Iterator<Item = &'a ObservedDomain> {
+        let vms = self.vms_of_lab(lab);
+        vms.filter(move |domain| domain.record.blueprint.node == node)
+    }
+
+    /// The domain that an interface of a node is at, and the NIC. `end` is `NODE:INTERFACE`.
+    pub fn nic(&self, lab: &str, end: &str) -> Option<(&ObservedDomain, &Nic)> {
+        let (node, interface) = end.split_once(':')?;
+        let mut vms = self.vms_of_node(lab, node);
+        vms.find_map(|domain| {
+            let mut nics = domain.record.blueprint.data_nics();
+            let nic = nics.find(|nic| nic.name == interface)?;
+            Some((domain, nic))
+        })
+    }
+
+    /// Whether all VMs of a node run; `None` where there is no such node.
+    pub fn runs(&self, lab: &str, node: &str) -> Option<bool> {
+        let mut vms = self.vms_of_node(lab, node).peekable();
+        vms.peek()?;
+        Some(vms.all(|domain| domain.state == DomainState::Running))
+    }
+
+    /// A node as a whole, with the NICs of all its VMs: for those who look at its interfaces.
+    pub fn whole(&self, lab: &str, node: &str) -> Option<NodeBlueprint> {
+        let mut whole = self.domain(lab, node)?.record.blueprint.clone();
+        for domain in self.vms_of_node(lab, node) {
+            let other = &domain.record.blueprint;
+            if other.part.is_some() {
+                whole.nics.extend(other.data_nics().cloned());
+            }
+        }
+        Some(whole)
     }
 
     /// The names of all labs.

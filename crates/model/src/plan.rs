@@ -17,7 +17,7 @@ pub use power::{
 pub use up::{PlanError, plan_replace, plan_up};
 
 use crate::blueprint::{
-    Carrier, Lease, NetworkBlueprint, NodeBlueprint, WireBlueprint, WireChange,
+    Carrier, Lease, NetworkBlueprint, NodeBlueprint, Vm, WireBlueprint, WireChange,
 };
 use crate::record::NodeRecord;
 use crate::typing::Typing;
@@ -75,8 +75,10 @@ pub struct Step {
 /// Whom a step concerns.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
-    /// A node, by name.
+    /// A node, by name; of a node of several VMs the main one.
     Node(String),
+    /// A VM beside the main one of its node: `r1:vfp`.
+    Part(String),
     /// A management network, by libvirt's name.
     Network(String),
     /// The wire, by the name of its lab.
@@ -86,10 +88,31 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// A VM.
+    fn of(vm: Vm<'_>) -> Self {
+        match vm.part {
+            Some(_) => Self::Part(vm.shown_name()),
+            None => Self::Node(vm.node.to_owned()),
+        }
+    }
+
+    /// The node whose VM it is, if it is one.
+    pub fn node(&self) -> Option<&str> {
+        match self {
+            Self::Node(name) => Some(name),
+            Self::Part(name) => name.split(':').next(),
+            Self::Network(_) | Self::Wire(_) | Self::Link(_) => None,
+        }
+    }
+
     /// The name to show.
     pub fn name(&self) -> &str {
         match self {
-            Self::Node(name) | Self::Network(name) | Self::Wire(name) | Self::Link(name) => name,
+            Self::Node(name)
+            | Self::Part(name)
+            | Self::Network(name)
+            | Self::Wire(name)
+            | Self::Link(name) => name,
         }
     }
 }
@@ -163,8 +186,6 @@ pub enum Action {
     DefineDomain {
         /// The domain.
         domain: String,
-        /// The node's name in the blueprint.
-        node: String,
         /// What was typed on its console, where its disk is the one on which that was.
         typing: Option<Typing>,
     },

@@ -15,7 +15,10 @@ pub const NAMESPACE: &str = "https://vnflab.dev/xmlns/lab";
 pub const PREFIX: &str = "vnflab";
 
 /// Version of the form. A record of a later version is not read.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
+
+/// Version of what has no part: programs of that version need not know that there are any.
+const WITHOUT_PARTS: u32 = 1;
 
 /// What a domain carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,9 +60,13 @@ impl NodeRecord {
         let NodeBlueprint {
             lab, node, kind, ..
         } = &self.blueprint;
+        let version = match self.blueprint.part {
+            Some(_) => VERSION,
+            None => WITHOUT_PARTS,
+        };
         let json = serde_json::to_string(&self.blueprint).expect("string keys, no foreign types");
         format!(
-            "<{tag}{namespace} version=\"{VERSION}\" lab=\"{}\" name=\"{}\" kind=\"{}\" source=\"{}\">{}</{tag}>",
+            "<{tag}{namespace} version=\"{version}\" lab=\"{}\" name=\"{}\" kind=\"{}\" source=\"{}\">{}</{tag}>",
             escape(lab),
             escape(node),
             escape(kind),
@@ -87,7 +94,7 @@ impl NodeRecord {
 pub fn network_to_xml(network: &NetworkBlueprint) -> String {
     let json = serde_json::to_string(network).expect("string keys, no foreign types");
     format!(
-        "<{PREFIX}:network xmlns:{PREFIX}=\"{NAMESPACE}\" version=\"{VERSION}\" lab=\"{}\">{}</{PREFIX}:network>",
+        "<{PREFIX}:network xmlns:{PREFIX}=\"{NAMESPACE}\" version=\"{WITHOUT_PARTS}\" lab=\"{}\">{}</{PREFIX}:network>",
         escape(&network.lab),
         escape(&json),
     )
@@ -142,7 +149,7 @@ fn read_element(xml: &str) -> Result<Element, RecordError> {
                 };
                 let version = attribute("version")?.and_then(|text| text.parse().ok());
                 match version {
-                    Some(VERSION) => {}
+                    Some(WITHOUT_PARTS..=VERSION) => {}
                     Some(later) => return Err(RecordError::Version(later)),
                     None => return Err(RecordError::Form("no version".to_owned())),
                 }

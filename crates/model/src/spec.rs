@@ -53,8 +53,8 @@ pub struct NodeSpec {
     pub name: Spanned<String>,
     /// The word for its kind.
     pub kind: Spanned<String>,
-    /// The image: a path, or a name in the image store.
-    pub image: Option<Spanned<ImageSpec>>,
+    /// The image, or those of its parts.
+    pub image: Option<Spanned<ImagesSpec>>,
     /// Virtual CPUs.
     pub cpus: Option<Spanned<u32>>,
     /// Percent of a CPU of the host for each virtual CPU once it is ready, from 1 to 100.
@@ -89,6 +89,15 @@ pub struct NodeSpec {
     pub variables: serde_json::Map<String, serde_json::Value>,
     /// Tunnels with fixed ports, the n-th for the n-th data interface (the origin's way).
     pub tunnels: Vec<Spanned<TunnelSpec>>,
+}
+
+/// The images of a node as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImagesSpec {
+    /// That of the main VM, which is the only one of most kinds.
+    Main(ImageSpec),
+    /// Those of some of its VMs, by name.
+    OfParts(Vec<(Spanned<String>, Spanned<ImageSpec>)>),
 }
 
 /// An image as written.

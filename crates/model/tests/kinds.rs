@@ -27,8 +27,7 @@ fn every_kind_has_a_machine_that_was_looked_at() {
     for kind in CATALOGUE.kinds() {
         let blueprint = blueprint(&native(&one_node(kind)), Scope::Session);
         let all: Vec<String> = blueprint
-            .nodes
-            .iter()
+            .vms()
             .map(|node| domain_xml(node, &blueprint.source, Scope::Session))
             .map(|xml| without_record(&xml))
             .collect();

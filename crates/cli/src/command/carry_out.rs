@@ -160,7 +160,7 @@ fn observe(
             match &step.action {
                 Action::AwaitReady { node } => {
                     let after = *elapsed;
-                    ready.push((node.node.clone(), Outcome::Ready { after }));
+                    ready.push((node.shown_name(), Outcome::Ready { after }));
                     progress.ready(&subject, after);
                 }
                 _ => progress.done(&subject, &what, *elapsed),

@@ -4,6 +4,7 @@ use crate::cli::{ConsoleArgs, Global};
 use crate::context::{self, World};
 use crate::error::{CommandError, ErrorKind};
 use crate::render::Screen;
+use crate::target;
 use crate::terminal::{RawMode, StopSignals};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::getpgrp;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use vnflab_engine::console::client::{Client, ConnectError};
 use vnflab_engine::console::log::{Follower, Piece};
 use vnflab_engine::console::session::{ESCAPE, End, Input, Session};
+use vnflab_model::blueprint::NodeBlueprint;
 use vnflab_model::observed::{DomainState, Locality, ObservedDomain};
 
 /// How much of what was said before a view shows: a screen or two.
@@ -33,7 +35,19 @@ pub(super) fn run(
 ) -> Result<(), CommandError> {
     let workspace = context::workspace(global)?;
     let world = World::observe(&workspace)?;
-    let domain = world.node(&arguments.node)?;
+    let (node, part) = target::part_of(&arguments.node);
+    let mut domain = world.node(node)?;
+    if let Some(part) = part {
+        let NodeBlueprint {
+            lab, node, kind, ..
+        } = &domain.record.blueprint;
+        let all: Vec<_> = world.observed.vms_of_node(lab, node).collect();
+        let vms: Vec<_> = all.iter().map(|vm| &vm.record.blueprint).collect();
+        let kind = workspace.catalogue().find(kind).map(AsRef::as_ref);
+        let vm = target::vm(&vms, kind, part)?.vm();
+        let found = all.iter().find(|one| one.record.blueprint.vm() == vm);
+        domain = found.expect("it is one of them");
+    }
     if workspace.driver().host()?.locality == Locality::Remote {
         let message = format!("the console of `{}` is on another host", domain.name);
         return Err(CommandError::new(ErrorKind::Failed, message)

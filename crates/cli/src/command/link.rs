@@ -13,7 +13,7 @@ use vnflab_engine::workspace::Workspace;
 use vnflab_filter::Filter;
 use vnflab_impairment::Settings;
 use vnflab_model::blueprint::Carrier;
-use vnflab_model::observed::{DomainState, Observed, ObservedDomain, ObservedWire};
+use vnflab_model::observed::{Observed, ObservedDomain, ObservedWire};
 use vnflab_wire::control::change::Change;
 use vnflab_wire::control::{Client, ClientError};
 use vnflab_wire::{Config, JunctionKind, LinkState};
@@ -229,7 +229,8 @@ impl Running {
         };
         let follows = domain(end).is_some_and(|one| one.record.blueprint.carrier.is_follow());
         // What is no node of the lab is always there.
-        let is_off = domain(peer).is_some_and(|one| one.state != DomainState::Running);
+        let runs = |(node, _): (&str, &str)| self.world.observed.runs(&self.lab, node);
+        let is_off = peer.split_once(':').and_then(runs) == Some(false);
         !(follows && is_off)
     }
 }
@@ -362,10 +363,7 @@ fn nic_of<'a>(
     lab: &str,
     end: &str,
 ) -> Option<(&'a ObservedDomain, &'a str)> {
-    let (node, interface) = end.split_once(':')?;
-    let domain = observed.domain(lab, node)?;
-    let mut nics = domain.record.blueprint.nics.iter();
-    let nic = nics.find(|nic| nic.name == interface)?;
+    let (domain, nic) = observed.nic(lab, end)?;
     Some((domain, &nic.mac))
 }
 

@@ -28,7 +28,7 @@ pub(super) fn canonical(
 
 fn interface(observed: &Observed, catalogue: &Catalogue, lab: &str, word: &str) -> Option<String> {
     let (node, name) = word.split_once(':')?;
-    let node = &observed.domain(lab, node)?.record.blueprint;
+    let node = observed.whole(lab, node)?;
     let mut nics = node.data_nics();
     // A name that is right is no alias, whatever else it could mean.
     if let Some(nic) = nics.find(|nic| nic.name == name) {

@@ -132,7 +132,7 @@ impl<'a> Power<'a> {
         let mut labs: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         if self.nodes.all {
             let lab = world.lab(self.nodes.lab.as_deref())?;
-            let domains = world.observed.of_lab(lab);
+            let domains = world.observed.vms_of_lab(lab);
             let domains = domains.filter(|domain| (self.meant)(domain.state));
             let nodes: BTreeSet<String> = domains
                 .map(|domain| domain.record.blueprint.node.clone())

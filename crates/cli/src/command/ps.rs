@@ -31,7 +31,7 @@ fn provisioned(workspace: &Workspace, nodes: &[NodeStatus]) -> BTreeMap<String, 
         kind.is_some_and(|kind| kind.types_configuration())
     };
     let typed = nodes.iter().filter(is_typed);
-    let state = |node: &NodeStatus| State::of(node.typing.as_ref());
+    let state = |node: &NodeStatus| State::of(node.typing());
     let states = typed.map(|node| (node.blueprint.domain(), state(node)));
     states.collect()
 }

@@ -69,9 +69,10 @@ pub(super) fn run(
     if arguments.wait && run.is_complete() {
         // Those that others had to wait for are known already.
         let known: BTreeSet<&str> = run.ready.iter().map(|(node, _)| node.as_str()).collect();
-        let awaited = blueprint.nodes.iter().filter(|node| {
-            let selected = nodes.is_none_or(|nodes| nodes.contains(&node.node));
-            selected && !known.contains(node.node.as_str())
+        let awaited = blueprint.vms().filter(|vm| {
+            let selected = nodes.is_none_or(|nodes| nodes.contains(&vm.node));
+            let says_it = !vm.ready.is_untold();
+            selected && says_it && !known.contains(vm.shown_name().as_str())
         });
         let began = Instant::now();
         let ready = wait::wait(&workspace, blueprint, awaited, &interrupt, screen)?;

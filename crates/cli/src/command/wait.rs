@@ -67,12 +67,10 @@ fn stopped(workspace: &Workspace, blueprint: &Blueprint) -> BTreeSet<String> {
         return BTreeSet::new();
     };
     let runs = |node: &NodeBlueprint| {
-        observed
-            .domain(&node.lab, &node.node)
-            .is_some_and(|domain| {
-                matches!(domain.state, DomainState::Running | DomainState::Paused)
-            })
+        let mut vms = observed.vms_of_node(&node.lab, &node.node);
+        let vm = vms.find(|domain| domain.record.blueprint.vm() == node.vm());
+        vm.is_some_and(|domain| matches!(domain.state, DomainState::Running | DomainState::Paused))
     };
-    let stopped = blueprint.nodes.iter().filter(|node| !runs(node));
-    stopped.map(|node| node.node.clone()).collect()
+    let stopped = blueprint.vms().filter(|node| !runs(node));
+    stopped.map(NodeBlueprint::shown_name).collect()
 }

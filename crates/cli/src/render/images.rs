@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vnflab_engine::image::store::{StoredImage, Verification};
 use vnflab_imagebuild::{BuiltImage, Step};
-use vnflab_model::kind::{Catalogue, Evidence, Kind, Recognition};
+use vnflab_model::kind::{Catalogue, Evidence, Kind, Part, Recognition};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -30,6 +30,8 @@ pub(crate) struct Known {
     name: String,
     /// The kind, if it is still known.
     kind: Option<Arc<Kind>>,
+    /// Which of its VMs boots from it, where that is known not to be the main one.
+    part: Option<usize>,
     /// What says so, as JSON has it.
     by: &'static str,
 }
@@ -40,6 +42,7 @@ impl Known {
         Self {
             name: kind.name.clone(),
             kind: Some(Arc::clone(kind)),
+            part: None,
             by: "record",
         }
     }
@@ -50,6 +53,7 @@ impl Known {
             Some(name) => Some(Self {
                 name: name.clone(),
                 kind: catalogue.find(name).cloned(),
+                part: None,
                 by: "record",
             }),
             None => {
@@ -59,11 +63,44 @@ impl Known {
             }
         }
     }
+
+    /// The VM of its kind that boots from it, if it is not the main one.
+    fn part(&self) -> Option<&Part> {
+        self.kind.as_ref()?.parts.get(self.part?)
+    }
+
+    /// What it is, for people.
+    fn title(&self) -> String {
+        let kind = self.kind.as_ref();
+        let title = kind.map_or(self.name.as_str(), |kind| kind.title.as_str());
+        match self.part() {
+            Some(part) => format!("the {} of {title}", part.title),
+            None => title.to_owned(),
+        }
+    }
+
+    /// How a lab names it.
+    fn usage(&self, image: &str) -> String {
+        let name = &self.name;
+        let kind = self.kind.as_ref();
+        let default = match self.part() {
+            Some(part) => Some(&part.default_image),
+            None => kind.and_then(|kind| kind.default_image.as_ref()),
+        };
+        if image == default.unwrap_or(name) {
+            return format!("`{{kind: {name}}}`");
+        }
+        match self.part() {
+            Some(part) => format!("`{{kind: {name}, image: {{{}: {image}}}}}`", part.name),
+            None => format!("`{{kind: {name}, image: {image}}}`"),
+        }
+    }
 }
 
 impl From<Recognition> for Known {
-    fn from(Recognition { kind, by }: Recognition) -> Self {
+    fn from(Recognition { kind, part, by }: Recognition) -> Self {
         Self {
+            part,
             by: match by {
                 Evidence::Checksum => "checksum",
                 Evidence::FileName(_) => "name",
@@ -123,15 +160,9 @@ pub(crate) fn added(
             "It is not known of which kind it is; say so in the lab: `kind: KIND`, or here: `--kind KIND`."
                 .to_owned()
         }
-        Some(Known { name, kind, by }) => {
-            let kind = kind.as_deref();
-            let default = kind.and_then(|kind| kind.default_image.as_ref());
-            let usage = match image.name == *default.unwrap_or(&name) {
-                true => format!("`{{kind: {name}}}`"),
-                false => format!("`{{kind: {name}, image: {}}}`", image.name),
-            };
-            let title = kind.map_or(name.as_str(), |kind| kind.title.as_str());
-            match by {
+        Some(known) => {
+            let (title, usage) = (known.title(), known.usage(&image.name));
+            match known.by {
                 "name" => format!("By its name it is {title}: {usage}."),
                 _ => format!("It is {title}: {usage}."),
             }

@@ -2,12 +2,14 @@
 
 use super::diagnostic::{self, DiagnosticJson};
 use super::table::{Cell, Table};
-use super::{Format, Screen};
+use super::{Format, Screen, counted};
 use crate::error::CommandError;
 use serde::Serialize;
 use std::time::Duration;
 use vnflab_model::diagnostic::Severity;
-use vnflab_model::kind::{Automation, Catalogue, CheckedKind, Kind, MediumDevice, Ready, Support};
+use vnflab_model::kind::{
+    Automation, Catalogue, CheckedKind, Kind, MediumDevice, Part, Ready, Support,
+};
 use vnflab_model::span::Sources;
 
 /// All kinds.
@@ -254,7 +256,31 @@ pub(crate) fn facts(kind: &Kind) -> Vec<(&'static str, String)> {
     );
     optional("image names", Some(kind.image_patterns.join(", ")));
     optional("default image", kind.default_image.clone());
+    for part in &kind.parts {
+        optional("further VM", Some(part_words(part)));
+    }
     facts
+}
+
+/// What a VM beside the main one is.
+fn part_words(part: &Part) -> String {
+    let hardware = &part.hardware;
+    let mut words = vec![
+        format!("`{}`, the {}", part.name, part.title),
+        counted(hardware.cpus as usize, "CPU"),
+        format!("{} MiB", hardware.memory_mib),
+        format!("disk on {}", hardware.disk_bus.word()),
+        format!("NICs {}", hardware.nic_model.word()),
+        format!(
+            "joined by {} to its {}",
+            part.internal.main, part.internal.part
+        ),
+        format!("default image {}", part.default_image),
+    ];
+    if !part.image_patterns.is_empty() {
+        words.push(format!("image names {}", part.image_patterns.join(", ")));
+    }
+    words.join("; ")
 }
 
 /// What can be done on its console.
@@ -372,9 +398,38 @@ struct KindJson {
     automation: AutomationJson,
     image_patterns: Vec<String>,
     default_image: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<PartJson>,
     stand_in: bool,
     checks: Vec<String>,
     caveats: Vec<String>,
+}
+
+/// A VM beside the main one.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct PartJson {
+    name: String,
+    title: String,
+    cpus: u32,
+    memory_mib: u64,
+    internal_interfaces: [String; 2],
+    image_patterns: Vec<String>,
+    default_image: String,
+}
+
+impl PartJson {
+    fn new(part: &Part) -> Self {
+        Self {
+            name: part.name.clone(),
+            title: part.title.clone(),
+            cpus: part.hardware.cpus,
+            memory_mib: part.hardware.memory_mib,
+            internal_interfaces: [part.internal.main.clone(), part.internal.part.clone()],
+            image_patterns: part.image_patterns.clone(),
+            default_image: part.default_image.clone(),
+        }
+    }
 }
 
 impl KindJson {
@@ -411,6 +466,7 @@ impl KindJson {
             automation: AutomationJson::new(&kind.automation),
             image_patterns: kind.image_patterns.clone(),
             default_image: kind.default_image.clone(),
+            parts: kind.parts.iter().map(PartJson::new).collect(),
             stand_in: kind.stand_in,
             checks: kind.recipes.words(),
             caveats: kind.caveats.clone(),

@@ -253,7 +253,7 @@ fn nothing_listed(screen: &Screen, listed: &Listed, nouns: &str) {
 /// Whom a step concerns, for people.
 pub(crate) fn subject(subject: &Subject) -> String {
     match subject {
-        Subject::Node(name) => name.clone(),
+        Subject::Node(name) | Subject::Part(name) => name.clone(),
         Subject::Network(name) => format!("network {name}"),
         Subject::Wire(_) => "wire".to_owned(),
         Subject::Link(name) => format!("link {name}"),

@@ -71,7 +71,7 @@ impl<'a> StepJson<'a> {
             behind: &step.behind,
         };
         let (place, name) = match &step.subject {
-            Subject::Node(name) => (&mut json.node, name),
+            Subject::Node(name) | Subject::Part(name) => (&mut json.node, name),
             Subject::Network(name) => (&mut json.network, name),
             Subject::Wire(lab) => (&mut json.wire, lab),
             Subject::Link(name) => (&mut json.link, name),

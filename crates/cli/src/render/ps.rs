@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use vnflab_engine::provision::State;
-use vnflab_engine::workspace::NodeStatus;
+use vnflab_engine::workspace::{NodeStatus, VmStatus};
 use vnflab_model::blueprint::NodeBlueprint;
 use vnflab_model::observed::DomainState;
 
@@ -40,19 +40,19 @@ pub(crate) fn list(
     let mut table = Table::new(screen.out, &heads).right(7).right(8);
     for row in rows {
         let blueprint = &row.blueprint;
-        let word = row.state.word();
+        let word = state_words(row);
         let state = match row.state {
-            DomainState::Running => screen.out.good(word),
-            DomainState::Paused => screen.out.warning(word),
-            DomainState::Off => screen.out.faint(word),
-            DomainState::Crashed => screen.out.error(word),
+            DomainState::Running => screen.out.good(&word),
+            DomainState::Paused => screen.out.warning(&word),
+            DomainState::Off => screen.out.faint(&word),
+            DomainState::Crashed => screen.out.error(&word),
         };
         let kind = match blueprint.guest == blueprint.kind {
             true => blueprint.kind.clone(),
             false => format!("{} (by {})", blueprint.kind, blueprint.guest),
         };
-        let given = blueprint.machine.memory_mib;
-        let memory = match row.resident_mib {
+        let given = row.memory_mib();
+        let memory = match row.resident_mib() {
             Some(resident) => format!("{resident}/{given} MiB"),
             None => format!("{given} MiB"),
         };
@@ -64,7 +64,7 @@ pub(crate) fn list(
             Cell::plain(blueprint.accelerator.word()),
             Cell::plain(blueprint.console.listen.to_string()),
             Cell::plain(address(blueprint)),
-            Cell::plain(row.uptime.map_or_else(|| "-".to_owned(), time::coarse)),
+            Cell::plain(row.uptime().map_or_else(|| "-".to_owned(), time::coarse)),
             Cell::plain(memory),
         ];
         if !provisioned.is_empty() {
@@ -74,6 +74,22 @@ pub(crate) fn list(
         table.row(cells);
     }
     screen.write(&table.text())
+}
+
+/// How a node is; where some of its VMs are otherwise, which.
+fn state_words(row: &NodeStatus) -> String {
+    let word = row.state.word();
+    let others = row.vms.iter().filter(|vm| vm.state != row.state);
+    if row.state == DomainState::Running || others.count() == 0 {
+        return word.to_owned();
+    }
+    let such = row.vms.iter().filter(|vm| vm.state == row.state);
+    let names = such.map(|vm| vm.blueprint.part.as_deref().unwrap_or("main"));
+    let names: Vec<&str> = names.collect();
+    match names.is_empty() {
+        true => word.to_owned(),
+        false => format!("{word} ({})", names.join(", ")),
+    }
 }
 
 /// How far the typing is.
@@ -132,6 +148,40 @@ struct NodeJson<'a> {
     configured: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     configuration_error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    vms: Vec<VmJson<'a>>,
+}
+
+/// A VM of a node that is several.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct VmJson<'a> {
+    part: Option<&'a str>,
+    domain: String,
+    state: &'static str,
+    console: SocketAddr,
+    console_log: &'a str,
+    uptime_seconds: Option<u64>,
+    cpus: u32,
+    memory_mib: u64,
+    resident_mib: Option<u64>,
+}
+
+impl<'a> VmJson<'a> {
+    fn new(vm: &'a VmStatus) -> Self {
+        let blueprint = &vm.blueprint;
+        Self {
+            part: blueprint.part.as_deref(),
+            domain: blueprint.domain(),
+            state: vm.state.word(),
+            console: blueprint.console.listen,
+            console_log: &blueprint.console.log_path,
+            uptime_seconds: vm.uptime.map(|uptime| uptime.as_secs()),
+            cpus: blueprint.machine.cpus,
+            memory_mib: blueprint.machine.memory_mib,
+            resident_mib: vm.resident_mib,
+        }
+    }
 }
 
 impl<'a> NodeJson<'a> {
@@ -152,12 +202,16 @@ impl<'a> NodeJson<'a> {
             ipv6: access.and_then(|access| access.ipv6),
             ssh: access.map(|access| access.ssh),
             loopback: blueprint.loopback,
-            uptime_seconds: row.uptime.map(|uptime| uptime.as_secs()),
-            cpus: blueprint.machine.cpus,
-            cpu_limit_percent: row.cpu_limit_percent,
-            memory_mib: blueprint.machine.memory_mib,
-            resident_mib: row.resident_mib,
+            uptime_seconds: row.uptime().map(|uptime| uptime.as_secs()),
+            cpus: row.cpus(),
+            cpu_limit_percent: row.cpu_limit_percent(),
+            memory_mib: row.memory_mib(),
+            resident_mib: row.resident_mib(),
             source: &row.source,
+            vms: match row.vms.iter().any(|vm| vm.blueprint.part.is_some()) {
+                true => row.vms.iter().map(VmJson::new).collect(),
+                false => Vec::new(),
+            },
             configured: provisioned.map(State::word),
             configuration_error: match provisioned {
                 Some(State::Failed { reason }) => Some(reason),
@@ -172,20 +226,26 @@ mod tests {
     use super::{NodeJson, address};
     use crate::sample;
     use std::time::Duration;
-    use vnflab_engine::workspace::NodeStatus;
+    use vnflab_engine::workspace::{NodeStatus, VmStatus};
 
     #[test]
     fn a_node_in_json() {
         let observed = sample::observed(&[("a", "r1")]);
         let domain = &observed.domains[0];
-        let status = NodeStatus {
-            blueprint: domain.record.blueprint.clone(),
-            source: domain.record.source.clone(),
+        let blueprint = &domain.record.blueprint;
+        let vm = VmStatus {
+            blueprint: blueprint.clone(),
             state: domain.state,
             cpu_limit_percent: Some(30),
             typing: None,
             uptime: Some(Duration::from_millis(61_500)),
             resident_mib: Some(99),
+        };
+        let status = NodeStatus {
+            blueprint: blueprint.clone(),
+            source: domain.record.source.clone(),
+            state: domain.state,
+            vms: vec![vm],
         };
         insta::assert_json_snapshot!(NodeJson::new(&status, None));
     }

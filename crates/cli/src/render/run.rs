@@ -8,7 +8,7 @@ use crate::error::{CommandError, ErrorKind};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use vnflab_engine::ready::{Outcome, Reason};
-use vnflab_model::plan::{Action, Subject};
+use vnflab_model::plan::Action;
 
 /// Most failures that are told in full; more have the same few reasons.
 const FAILURE_LIMIT: usize = 20;
@@ -165,13 +165,8 @@ fn summary(verb: &str, run: &CarriedOut) -> String {
 
 /// The nodes that a plan concerned.
 fn touched_nodes(run: &CarriedOut) -> BTreeSet<&str> {
-    let subjects = run.plan.steps.iter().map(|step| &step.subject);
-    subjects
-        .filter_map(|subject| match subject {
-            Subject::Node(name) => Some(name.as_str()),
-            Subject::Network(_) | Subject::Wire(_) | Subject::Link(_) => None,
-        })
-        .collect()
+    let steps = run.plan.steps.iter();
+    steps.filter_map(|step| step.subject.node()).collect()
 }
 
 /// An error when not all of it was done.
@@ -321,7 +316,7 @@ impl<'a> LabJson<'a> {
 mod tests {
     use super::*;
     use std::time::Duration;
-    use vnflab_model::plan::{Plan, Step};
+    use vnflab_model::plan::{Plan, Step, Subject};
 
     /// A run of one step for each result, all of one node.
     fn run(results: Vec<StepResult>) -> CarriedOut {

@@ -75,9 +75,9 @@ impl<'a> LiveLab<'a> {
         connect: &'a Connect<'a>,
         cancel: &'a AtomicBool,
     ) -> Self {
-        let nodes = observed.of_lab(lab).map(|domain| {
-            let blueprint = &domain.record.blueprint;
-            (blueprint.node.clone(), blueprint.clone())
+        let nodes = observed.of_lab(lab).filter_map(|domain| {
+            let node = &domain.record.blueprint.node;
+            Some((node.clone(), observed.whole(lab, node)?))
         });
         Self {
             workspace,
@@ -125,10 +125,7 @@ impl<'a> LiveLab<'a> {
         junction: &Junction,
     ) -> Vec<(&'o ObservedDomain, &'o str)> {
         let nic = |member: &String| {
-            let (node, interface) = member.split_once(':')?;
-            let domain = observed.domain(self.lab, node)?;
-            let mut nics = domain.record.blueprint.nics.iter();
-            let nic = nics.find(|nic| nic.name == interface)?;
+            let (domain, nic) = observed.nic(self.lab, member)?;
             Some((domain, nic.mac.as_str()))
         };
         junction.members.iter().filter_map(nic).collect()

@@ -55,7 +55,7 @@ const PIECES_LIMIT: usize = 16;
 /// A node that shall become ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Awaited {
-    /// Its name.
+    /// Its name; `r1:vfp` where a node is several VMs.
     pub node: String,
     /// Texts of which one shows on the console.
     pub patterns: Vec<String>,
@@ -75,7 +75,7 @@ impl Awaited {
     /// What to wait for with a node.
     pub fn of(blueprint: &NodeBlueprint) -> Self {
         Self {
-            node: blueprint.node.clone(),
+            node: blueprint.shown_name(),
             patterns: blueprint.ready.patterns.clone(),
             timeout: blueprint.boot_time(),
             log_path: PathBuf::from(&blueprint.console.log_path),

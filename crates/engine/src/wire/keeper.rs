@@ -181,18 +181,15 @@ impl Watcher {
         }
         let observed = driver.observe().ok()?;
         for change in changes {
-            let (node, interface) = change.end.split_once(':')?;
-            let Some(domain) = observed.domain(&self.lab, node) else {
+            let Some((domain, nic)) = observed.nic(&self.lab, &change.end) else {
                 continue;
             };
-            let blueprint = &domain.record.blueprint;
-            if (blueprint.carrier, change.cause) == (CarrierPolicy::Keep, Cause::Node) {
+            let policy = domain.record.blueprint.carrier;
+            if (policy, change.cause) == (CarrierPolicy::Keep, Cause::Node) {
                 continue;
             }
-            if let Some(nic) = blueprint.nics.iter().find(|nic| nic.name == interface) {
-                // A domain that ends meanwhile needs no carrier.
-                let _ = driver.set_carrier(&domain.name, &nic.mac, change.carrier);
-            }
+            // A domain that ends meanwhile needs no carrier.
+            let _ = driver.set_carrier(&domain.name, &nic.mac, change.carrier);
         }
         Some(())
     }

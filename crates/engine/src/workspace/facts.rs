@@ -48,10 +48,10 @@ pub(super) fn gather(
     if let Some(replacement) = replacement {
         let images = &facts.images;
         let missing = |node: &Node| {
-            matches!(
-                images.get(&ImageKey::from(&node.image)),
-                Some(ImageFact::Missing(_))
-            )
+            let mut facts = node
+                .images()
+                .map(|(image, _)| images.get(&ImageKey::from(image)));
+            facts.any(|fact| matches!(fact, Some(ImageFact::Missing(_))))
         };
         reading
             .diagnostics
@@ -78,7 +78,7 @@ pub(super) fn gather(
         .retain(|address| !own.tcp.contains_key(address));
     // What the lab's own VMs use is theirs already.
     facts.memory_available_mib = facts.memory_available_mib.map(|available| {
-        let running = observed.of_lab(lab.name.as_str());
+        let running = observed.vms_of_lab(lab.name.as_str());
         let running = running.filter(|domain| domain.state == DomainState::Running);
         available
             + running
@@ -117,10 +117,10 @@ fn images_again(
     host: &Host,
     mut known: BTreeMap<ImageKey, ImageFact>,
 ) -> Result<BTreeMap<ImageKey, ImageFact>, WorkspaceError> {
-    for node in &lab.nodes {
-        let key = ImageKey::from(&node.image);
+    for (image, _) in lab.nodes.iter().flat_map(Node::images) {
+        let key = ImageKey::from(image);
         if let Entry::Vacant(unknown) = known.entry(key) {
-            unknown.insert(store.fact(&node.image, folder, host)?);
+            unknown.insert(store.fact(image, folder, host)?);
         }
     }
     Ok(known)
@@ -232,7 +232,7 @@ struct Sockets {
 
 impl Sockets {
     fn add(&mut self, node: &NodeBlueprint) {
-        let owner = || format!("`{}` of lab `{}`", node.node, node.lab);
+        let owner = || format!("`{}` of lab `{}`", node.shown_name(), node.lab);
         self.tcp.insert(node.console.listen, owner());
         for nic in &node.nics {
             match &nic.attachment {
@@ -268,7 +268,7 @@ fn wire_of(lab: &str) -> String {
 /// Sockets of the lab's VMs that run, which QEMU holds now, and those of its wire.
 fn own_sockets(lab: &str, observed: &Observed) -> Sockets {
     let mut sockets = Sockets::default();
-    for domain in observed.of_lab(lab) {
+    for domain in observed.vms_of_lab(lab) {
         if !matches!(domain.state, DomainState::Off | DomainState::Crashed) {
             sockets.add(&domain.record.blueprint);
         }

@@ -16,7 +16,7 @@ mod links;
 mod status;
 
 pub use links::{EndInterface, LinkEnd, LinkKind, LinkState, LinkStatus};
-pub use status::NodeStatus;
+pub use status::{NodeStatus, VmStatus};
 
 use crate::driver::{Driver, DriverError};
 use crate::executor::{self, Event, Outcome};

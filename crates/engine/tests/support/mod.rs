@@ -87,6 +87,7 @@ impl TestLab {
             .map(|index| self.node(index, &mut media))
             .collect();
         Blueprint {
+            parts: Vec::new(),
             wire: self.wire(&nodes),
             lab: self.name.clone(),
             source: format!("/labs/{}.yaml", self.name),
@@ -216,6 +217,7 @@ impl TestLab {
         }
         let address = self.address(index);
         NodeBlueprint {
+            part: None,
             lab: self.name.clone(),
             node: name.clone(),
             number: u32::from(number(index)),

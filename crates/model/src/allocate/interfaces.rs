@@ -5,7 +5,7 @@ use super::management::{LabManagement, NodeManagement};
 use super::{AllocateError, Request, TUNNEL_PORT};
 use crate::blueprint::{Attachment, Carrier, JunctionKind, JunctionState, Nic, NicRole, wire_end};
 use crate::hash;
-use crate::kind::{Dialect, MediaForm};
+use crate::kind::{Dialect, Hardware, MediaForm};
 use crate::lab::{End, FixedTunnel, Interface, Lab, Member, Node};
 use crate::mac::MacAddress;
 use crate::spec::{Transport, TunnelSpec};
@@ -17,8 +17,22 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 /// own address, where nobody listens.
 const NOWHERE: u16 = 9;
 
-/// Tunnel ends of NICs that are not data interfaces: behind those of any data interface.
+/// Tunnel ends of NICs that are not data interfaces: behind those of any data interface. Each part
+/// of a node has [`PART_TUNNEL_PORTS`] of its own behind those of the main VM.
 const HIDDEN_TUNNEL_PORT: u16 = TUNNEL_PORT + 2000;
+
+/// Ports for NICs of one VM that lead nowhere: more than it has dummies.
+const PART_TUNNEL_PORTS: u16 = 200;
+
+/// Tunnel ends of links between the VMs of one node: two each.
+const INTERNAL_TUNNEL_PORT: u16 = TUNNEL_PORT + 5000;
+
+/// Interface indices that stand for internal NICs where MAC addresses are derived.
+const FIRST_INTERNAL_INDEX: u32 = 20_000;
+
+/// Interface indices that stand for the first NIC and the dummies of a part, this many for each.
+const FIRST_PART_INDEX: u32 = 30_000;
+const PART_INDICES: u32 = 1000;
 
 /// Interface index that stands for the management NIC where MAC addresses are derived.
 const MANAGEMENT_INDEX: u32 = 0;
@@ -26,42 +40,70 @@ const MANAGEMENT_INDEX: u32 = 0;
 /// Interface indices that stand for dummies where MAC addresses are derived.
 const FIRST_DUMMY_INDEX: u32 = 10_000;
 
+/// The NICs of a node, of each VM in PCI order.
+pub(super) struct NodeNics {
+    /// Of its main VM.
+    pub(super) main: Vec<Nic>,
+    /// Of its other VMs.
+    pub(super) parts: Vec<Vec<Nic>>,
+}
+
+impl NodeNics {
+    /// All that a configuration of the node speaks of: those of the main VM, and the data
+    /// interfaces wherever they are.
+    pub(super) fn whole(&self) -> Vec<Nic> {
+        let others = self.parts.iter().flatten();
+        let data = others.filter(|nic| matches!(nic.role, NicRole::Data { .. }));
+        self.main.iter().chain(data).cloned().collect()
+    }
+}
+
 /// The NICs of every node, in the order of the lab.
 pub(super) fn allocate(
     request: &Request<'_>,
     addresses: &[Ipv4Addr],
     management: &LabManagement,
     listeners: &[Listeners],
-) -> Result<Vec<Vec<Nic>>, AllocateError> {
+) -> Result<Vec<NodeNics>, AllocateError> {
     let lab = request.lab;
     let joined = joined(lab);
     let link_addresses = link_addresses(request)?;
     let mut macs = MacPool::new(lab);
     let nodes = lab.nodes.iter().enumerate().map(|(position, node)| {
         let own = addresses[position];
-        let mut nics = Vec::new();
+        let mut main = Vec::new();
         if let Some(name) = &node.kind.interfaces.management {
             let mac = management_mac(request, node);
-            nics.push(management_nic(
+            main.push(management_nic(
                 node,
                 name,
                 mac,
                 &management.nodes[position],
                 own,
-                listeners[position],
+                &listeners[position],
+            ));
+        }
+        for position in 0..node.parts.len() {
+            main.push(internal_nic(
+                lab,
+                node,
+                &mut macs,
+                position,
+                Side::Main,
+                own,
             ));
         }
         for dummy in 0..node.kind.interfaces.dummies {
             let mac = macs.derive(lab, node, FIRST_DUMMY_INDEX + dummy);
             let port = HIDDEN_TUNNEL_PORT + 1 + u16::try_from(dummy).unwrap_or(0);
-            nics.push(Nic {
-                role: NicRole::Dummy,
-                name: format!("dummy{dummy}"),
-                // The guest takes it for a link between its own parts, which is always there.
-                carrier: Carrier::Up,
-                ..nic(node, mac, unconnected(own, port))
-            });
+            main.push(dummy_nic(
+                &node.kind.hardware,
+                dummy,
+                mac,
+                unconnected(own, port),
+            ));
         }
+        let mut data = Vec::new();
         for (index, interface) in node.interfaces.iter().enumerate() {
             let end = End {
                 node: position,
@@ -80,7 +122,7 @@ pub(super) fn allocate(
             };
             let given = interface.addresses.iter().copied();
             let numbered = link_addresses.get(&end).copied().map(IpNet::V4);
-            nics.push(Nic {
+            data.push(Nic {
                 role: NicRole::Data {
                     index: interface.index,
                 },
@@ -96,10 +138,21 @@ pub(super) fn allocate(
                     .map(|address| address.to_string())
                     .collect(),
                 mtu: interface.mtu,
-                ..nic(node, mac, Attachment::Tunnel { local, remote })
+                ..nic(
+                    data_hardware(node),
+                    mac,
+                    Attachment::Tunnel { local, remote },
+                )
             });
         }
-        nics
+        let mut parts: Vec<Vec<Nic>> = (0..node.parts.len())
+            .map(|position| part_nics(lab, node, &mut macs, position, own))
+            .collect();
+        match node.data_part() {
+            Some(part) => parts[part].extend(data),
+            None => main.extend(data),
+        }
+        NodeNics { main, parts }
     });
     Ok(nodes.collect())
 }
@@ -111,11 +164,11 @@ pub(super) fn management_mac(request: &Request<'_>, node: &Node) -> MacAddress {
         .unwrap_or_else(|| derived_mac(request.lab, node, MANAGEMENT_INDEX, 0))
 }
 
-fn nic(node: &Node, mac: MacAddress, attachment: Attachment) -> Nic {
+fn nic(hardware: &Hardware, mac: MacAddress, attachment: Attachment) -> Nic {
     Nic {
         role: NicRole::Management,
         name: String::new(),
-        model: node.kind.hardware.nic_model,
+        model: hardware.nic_model,
         mac: mac.to_string(),
         attachment,
         carrier: Carrier::Down,
@@ -132,7 +185,7 @@ fn management_nic(
     mac: MacAddress,
     management: &NodeManagement,
     own: Ipv4Addr,
-    listeners: Listeners,
+    listeners: &Listeners,
 ) -> Nic {
     let (attachment, carrier) = match management {
         NodeManagement::Bridge { bridge, .. } => (
@@ -147,8 +200,102 @@ fn management_nic(
     Nic {
         name: name.to_owned(),
         carrier,
-        ..nic(node, mac, attachment)
+        ..nic(&node.kind.hardware, mac, attachment)
     }
+}
+
+/// The machine that has the data interfaces.
+fn data_hardware(node: &Node) -> &Hardware {
+    match node.data_part() {
+        Some(part) => &node.parts[part].of_kind.hardware,
+        None => &node.kind.hardware,
+    }
+}
+
+fn dummy_nic(hardware: &Hardware, dummy: u32, mac: MacAddress, attachment: Attachment) -> Nic {
+    Nic {
+        role: NicRole::Dummy,
+        name: format!("dummy{dummy}"),
+        // The guest takes it for a link between its own parts, which is always there.
+        carrier: Carrier::Up,
+        ..nic(hardware, mac, attachment)
+    }
+}
+
+/// Which end of a link between the VMs of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Main,
+    Part,
+}
+
+/// An end of the link between the main VM and the part at a position: from QEMU to QEMU, on the
+/// node's own address.
+fn internal_nic(
+    lab: &Lab,
+    node: &Node,
+    macs: &mut MacPool,
+    position: usize,
+    side: Side,
+    own: Ipv4Addr,
+) -> Nic {
+    let part = &node.parts[position].of_kind;
+    let number = u16::try_from(position).expect("kinds have few parts");
+    let main_port = INTERNAL_TUNNEL_PORT + 2 * number;
+    let (hardware, name, local, remote) = match side {
+        Side::Main => {
+            let hardware = &node.kind.hardware;
+            (hardware, &part.internal.main, main_port, main_port + 1)
+        }
+        Side::Part => {
+            let hardware = &part.hardware;
+            (hardware, &part.internal.part, main_port + 1, main_port)
+        }
+    };
+    let end = match side {
+        Side::Main => 0,
+        Side::Part => 1,
+    };
+    let mac = macs.derive(
+        lab,
+        node,
+        FIRST_INTERNAL_INDEX + 2 * u32::from(number) + end,
+    );
+    let at = |port| SocketAddr::new(IpAddr::V4(own), port);
+    let attachment = Attachment::Tunnel {
+        local: at(local),
+        remote: at(remote),
+    };
+    Nic {
+        role: NicRole::Internal,
+        name: name.clone(),
+        carrier: Carrier::Up,
+        ..nic(hardware, mac, attachment)
+    }
+}
+
+/// The NICs of a part but for data interfaces: a first one that nothing uses, the internal one, and
+/// dummies.
+fn part_nics(
+    lab: &Lab,
+    node: &Node,
+    macs: &mut MacPool,
+    position: usize,
+    own: Ipv4Addr,
+) -> Vec<Nic> {
+    let part = &node.parts[position].of_kind;
+    let number = u16::try_from(position).expect("kinds have few parts");
+    let first_port = HIDDEN_TUNNEL_PORT + PART_TUNNEL_PORTS * (number + 1);
+    let first_index = FIRST_PART_INDEX + PART_INDICES * u32::from(number);
+    let unused = (0..=part.dummies).map(|dummy| {
+        let port = first_port + u16::try_from(dummy).expect("dummies are few");
+        let mac = macs.derive(lab, node, first_index + dummy);
+        dummy_nic(&part.hardware, dummy, mac, unconnected(own, port))
+    });
+    let mut nics: Vec<Nic> = unused.collect();
+    let internal = internal_nic(lab, node, macs, position, Side::Part, own);
+    nics.insert(1, internal);
+    nics
 }
 
 fn unconnected(own: Ipv4Addr, port: u16) -> Attachment {
@@ -333,7 +480,7 @@ type Named<'a> = (&'a str, &'a str);
 /// end has it.
 fn recorded_subnets<'a>(request: &Request<'a>) -> BTreeMap<(Named<'a>, Named<'a>), (u32, bool)> {
     let mut subnets = BTreeMap::new();
-    for domain in request.observed.of_lab(request.lab.name.as_str()) {
+    for domain in request.observed.vms_of_lab(request.lab.name.as_str()) {
         let blueprint = &domain.record.blueprint;
         for nic in &blueprint.nics {
             let (Some(peer), [address]) = (&nic.peer, &nic.addresses[..]) else {

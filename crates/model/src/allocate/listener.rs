@@ -1,20 +1,26 @@
-//! TCP listeners of every node: its console, and its forwarded SSH port.
+//! TCP listeners of every node: its consoles, and its forwarded SSH port.
 //!
 //! Each is on the node's own loopback address at a fixed port, so they cannot meet. Two things
 //! can be in the way: a server that has the port on all addresses, and a lab whose consoles all
 //! share one address. Then the next free port is taken, and kept while the node exists.
 
 use super::{CONSOLE_PORT, Request, SSH_PORT};
-use crate::blueprint::{Attachment, NodeBlueprint};
+use crate::blueprint::{Attachment, NodeBlueprint, Vm};
 use crate::facts::Facts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+/// Where all consoles share an address, those of the parts of nodes begin behind those of so many
+/// nodes, so that new ones are in nobody's way.
+const SHARED_PART_PORTS: u16 = 1000;
+
 /// Where a node is listened for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Listeners {
     /// Its console.
     pub(super) console: SocketAddr,
+    /// Those of its parts.
+    pub(super) part_consoles: Vec<SocketAddr>,
     /// Its SSH server, where it is forwarded.
     pub(super) ssh: SocketAddr,
 }
@@ -38,11 +44,11 @@ pub(super) fn allocate(
             .map(|(port, _)| fixed(port))
             .collect(),
     };
-    let had: BTreeMap<&str, &NodeBlueprint> = request
+    let had: BTreeMap<Vm<'_>, &NodeBlueprint> = request
         .observed
-        .of_lab(lab.name.as_str())
+        .vms_of_lab(lab.name.as_str())
         .map(|domain| &domain.record.blueprint)
-        .map(|blueprint| (blueprint.node.as_str(), blueprint))
+        .map(|blueprint| (blueprint.vm(), blueprint))
         .collect();
     lab.nodes
         .iter()
@@ -50,7 +56,16 @@ pub(super) fn allocate(
         .zip(numbers)
         .map(|((node, address), number)| {
             let own = IpAddr::V4(*address);
-            let had = had.get(node.name.as_str()).copied();
+            let vm = |part| Vm {
+                node: node.name.as_str(),
+                part,
+            };
+            let had_parts: Vec<_> = node
+                .parts
+                .iter()
+                .map(|part| had.get(&vm(Some(&part.of_kind.name))))
+                .collect();
+            let had = had.get(&vm(None)).copied();
             let console = match (node.console_port, shared) {
                 (Some((port, _)), _) => fixed(port),
                 (None, None) => {
@@ -64,7 +79,23 @@ pub(super) fn allocate(
                 }
             };
             let ssh = ports.choose(had.and_then(forwarded), SocketAddr::new(own, SSH_PORT));
-            Listeners { console, ssh }
+            let part_consoles = had_parts.iter().zip(1_u16..).map(|(had, nth)| {
+                let (address, port) = match shared {
+                    None => (own, CONSOLE_PORT + nth),
+                    Some(shared) => {
+                        let number = u16::try_from(*number).unwrap_or(0);
+                        let port = CONSOLE_PORT + SHARED_PART_PORTS * nth;
+                        (shared, port.saturating_add(number))
+                    }
+                };
+                let had = had.map(|had| had.console.listen);
+                ports.choose(had, SocketAddr::new(address, port))
+            });
+            Listeners {
+                part_consoles: part_consoles.collect(),
+                console,
+                ssh,
+            }
         })
         .collect()
 }

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 /// new one takes the lowest that is free.
 pub(super) fn number_nodes(lab: &Lab, observed: &Observed) -> Vec<u32> {
     let existing: std::collections::BTreeMap<&str, u32> = observed
-        .of_lab(lab.name.as_str())
+        .vms_of_lab(lab.name.as_str())
         .map(|domain| {
             (
                 domain.record.blueprint.node.as_str(),

@@ -46,7 +46,7 @@ pub(crate) fn rehearse(lab: &Lab, facts: &Facts) -> Vec<(usize, TemplateError)> 
             node,
             number: numbers[position],
             startup_config: Some(&config),
-            nics,
+            nics: &nics.whole(),
             loopback: loopbacks[position],
             management: management.addresses(position),
             authorized_keys: request.authorized_keys,

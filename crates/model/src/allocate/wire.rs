@@ -17,16 +17,16 @@ use vnflab_impairment::{Action, Impairment};
 /// # Errors
 ///
 /// When a file that an impairment names cannot be used, which the checks tell beforehand.
-pub(super) fn allocate(
+pub(super) fn allocate<'b>(
     lab: &Lab,
-    nodes: &[NodeBlueprint],
+    vms: impl Iterator<Item = &'b NodeBlueprint>,
     facts: &Facts,
 ) -> Result<Option<WireBlueprint>, AllocateError> {
     let name = lab.name.as_str();
     let seed = lab.seed.unwrap_or_else(|| hash::spread(&["seed", name]));
     let mut wire = WireBlueprint::new(name, seed);
     wire.metrics.clone_from(&lab.wire.metrics);
-    for node in nodes {
+    for node in vms {
         for nic in node.data_nics() {
             let (Some(local), Attachment::Tunnel { local: remote, .. }) =
                 (node.wire_end(nic), &nic.attachment)

@@ -6,6 +6,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::facts::{BackingPlace, DiskFormat, Facts, ImageDetails, ImageFact, ImageKey};
 use crate::format::shown;
 use crate::lab::{Lab, Node};
+use crate::span::Span;
 use std::collections::BTreeMap;
 
 pub(super) const RULE: Rule = Rule {
@@ -15,12 +16,14 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(lab: &Lab, facts: &Facts, found: &mut Diagnostics) {
     // An image that many nodes share is one mistake.
-    let mut users: BTreeMap<ImageKey, Vec<&Node>> = BTreeMap::new();
+    let mut users: BTreeMap<ImageKey, Vec<(&Node, Span)>> = BTreeMap::new();
     for node in &lab.nodes {
-        users
-            .entry(ImageKey::from(&node.image))
-            .or_default()
-            .push(node);
+        for (image, span) in node.images() {
+            let users = users.entry(ImageKey::from(image)).or_default();
+            if users.last().is_none_or(|(last, _)| last.name != node.name) {
+                users.push((node, span));
+            }
+        }
     }
     for (key, nodes) in &users {
         match facts.images.get(key) {
@@ -30,7 +33,7 @@ fn check(lab: &Lab, facts: &Facts, found: &mut Diagnostics) {
                     code::IMAGE_UNREADABLE,
                     format!("the image {} cannot be read", named(key)),
                 )
-                .at(nodes[0].image_span, reason.clone())
+                .at(nodes[0].1, reason.clone())
                 .help("QEMU's user must be able to read the file and to pass through its folders"),
             ),
             Some(ImageFact::Present(details)) => present(key, nodes, details, found),
@@ -45,18 +48,18 @@ fn named(key: &ImageKey) -> String {
     }
 }
 
-fn missing(key: &ImageKey, nodes: &[&Node], places: &[String]) -> Diagnostic {
-    let first = nodes[0];
+fn missing(key: &ImageKey, nodes: &[(&Node, Span)], places: &[String]) -> Diagnostic {
+    let (first, span) = nodes[0];
     let users = match nodes.len() {
         1 => format!("`{}` boots from it", first.name),
-        2 => format!("`{}` and `{}` boot from it", first.name, nodes[1].name),
+        2 => format!("`{}` and `{}` boot from it", first.name, nodes[1].0.name),
         many => format!("`{}` and {} other nodes boot from it", first.name, many - 1),
     };
     let mut diagnostic = Diagnostic::error(
         code::IMAGE_MISSING,
         format!("the image {} is missing", named(key)),
     )
-    .at(first.image_span, users);
+    .at(span, users);
     if !places.is_empty() {
         let places: Vec<_> = places.iter().map(|place| format!("`{place}`")).collect();
         diagnostic = diagnostic.help(format!("looked at {}", places.join(", ")));
@@ -73,8 +76,13 @@ fn missing(key: &ImageKey, nodes: &[&Node], places: &[String]) -> Diagnostic {
     }
 }
 
-fn present(key: &ImageKey, nodes: &[&Node], details: &ImageDetails, found: &mut Diagnostics) {
-    let span = nodes[0].image_span;
+fn present(
+    key: &ImageKey,
+    nodes: &[(&Node, Span)],
+    details: &ImageDetails,
+    found: &mut Diagnostics,
+) {
+    let span = nodes[0].1;
     let actual = details.format;
     if let Some(named_format) = details.named_format.filter(|format| *format != actual) {
         found.push(

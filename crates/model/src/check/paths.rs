@@ -29,13 +29,15 @@ fn check(lab: &Lab, _: &Facts, found: &mut Diagnostics) {
     }
     for node in &lab.nodes {
         // Images are large and may lie anywhere, if the whole path says so.
-        if let ImageSpec::Path(path) = &node.image
-            && !path.starts_with('/')
-            && climbs(path)
-        {
-            found.push(unsafe_path(path, node.image_span).help(
-                "put the image below the lab file, give its absolute path, or add it to the image store",
-            ));
+        for (image, span) in node.images() {
+            if let ImageSpec::Path(path) = image
+                && !path.starts_with('/')
+                && climbs(path)
+            {
+                found.push(unsafe_path(path, span).help(
+                    "put the image below the lab file, give its absolute path, or add it to the image store",
+                ));
+            }
         }
     }
 }

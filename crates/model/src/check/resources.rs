@@ -15,7 +15,7 @@ fn check(lab: &Lab, facts: &Facts, found: &mut Diagnostics) {
     let wanted: u64 = lab
         .nodes
         .iter()
-        .fold(0, |sum, node| sum.saturating_add(node.memory_mib));
+        .fold(0, |sum, node| sum.saturating_add(node.whole_memory_mib()));
     if let Some(available) = facts
         .memory_available_mib
         .filter(|available| wanted > *available)
@@ -33,13 +33,14 @@ fn check(lab: &Lab, facts: &Facts, found: &mut Diagnostics) {
     let Some(cpus) = facts.cpus else {
         return;
     };
-    for node in lab.nodes.iter().filter(|node| node.cpus > cpus) {
+    for node in lab.nodes.iter().filter(|node| node.whole_cpus() > cpus) {
         found.push(
             Diagnostic::warning(
                 code::HOST_CPUS,
                 format!(
                     "`{}` wants {} CPUs, the host has {cpus}",
-                    node.name, node.cpus
+                    node.name,
+                    node.whole_cpus()
                 ),
             )
             .at(node.cpus_span.unwrap_or(node.span), "more than there are")

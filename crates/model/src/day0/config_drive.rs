@@ -102,7 +102,7 @@ fn network_data<'a>(request: &Day0Request<'a>) -> NetworkData<'a> {
     let (mut links, mut networks) = (Vec::new(), Vec::new());
     for nic in request.nics {
         let index = match nic.role {
-            NicRole::Dummy => continue,
+            NicRole::Dummy | NicRole::Internal => continue,
             NicRole::Management => 0,
             NicRole::Data { index } => index,
         };

@@ -201,7 +201,7 @@ fn network_config<'a>(request: &Day0Request<'a>) -> NetworkConfig<'a> {
     let mut ethernets = BTreeMap::new();
     for nic in request.nics {
         let index = match nic.role {
-            NicRole::Dummy => continue,
+            NicRole::Dummy | NicRole::Internal => continue,
             NicRole::Management => 0,
             NicRole::Data { index } => index,
         };

@@ -8,7 +8,7 @@ use crate::code::{self, Code};
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::mac::MacAddress;
 use crate::span::{Span, Spanned};
-use crate::spec::ImageSpec;
+use crate::spec::{ImageSpec, ImagesSpec};
 use crate::yaml::scalar::{self, Schema};
 use crate::yaml::{Entry, Node, Scalar, Value};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -494,19 +494,33 @@ impl<'n> Fields<'n> {
         self.parsed(key, found)
     }
 
-    /// An image.
-    pub(super) fn image(
+    /// An image, or a mapping of parts to images.
+    pub(super) fn images(
         &self,
         key: &'static Key,
         found: &mut Diagnostics,
-    ) -> Option<Spanned<ImageSpec>> {
-        let text = self.text(key, found)?;
-        let lower = text.value.to_ascii_lowercase();
-        let path = lower.contains('/') || IMAGE_ENDINGS.iter().any(|end| lower.ends_with(end));
-        Some(text.map(|text| match path {
-            true => ImageSpec::Path(text),
-            false => ImageSpec::Stored(text),
-        }))
+    ) -> Option<Spanned<ImagesSpec>> {
+        let node = self.node(key)?;
+        let Value::Mapping(entries) = &node.value else {
+            let text = self.text(key, found)?;
+            return Some(text.map(|text| ImagesSpec::Main(image(text))));
+        };
+        let mut images = Vec::with_capacity(entries.len());
+        for entry in entries.iter() {
+            let text = text_of(&entry.value, key, found)?;
+            let part = Spanned::new(entry.key.text.to_string(), entry.key_span);
+            images.push((part, Spanned::new(image(text.to_owned()), entry.value.span)));
+        }
+        Some(Spanned::new(ImagesSpec::OfParts(images), node.span))
+    }
+}
+
+/// An image by its name: one in the store has neither a folder nor an ending.
+fn image(text: String) -> ImageSpec {
+    let lower = text.to_ascii_lowercase();
+    match lower.contains('/') || IMAGE_ENDINGS.iter().any(|end| lower.ends_with(end)) {
+        true => ImageSpec::Path(text),
+        false => ImageSpec::Stored(text),
     }
 }
 

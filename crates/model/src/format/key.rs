@@ -128,7 +128,7 @@ impl Form {
             Self::InterfaceAddress => {
                 "an address with its prefix length, such as `10.0.0.1/24`".to_owned()
             }
-            Self::Image => "a path, or a name in the image store".to_owned(),
+            Self::Image => "a path, or a name in the image store; of a kind of several VMs a mapping of their names, too".to_owned(),
             Self::Path => "a path relative to the lab's folder".to_owned(),
             Self::Config(_) => "a path, or a text of several lines".to_owned(),
             Self::Table(_) => "a mapping".to_owned(),

@@ -181,7 +181,11 @@ fn schema(form: &Form) -> Value {
             "type": "string",
             "pattern": "^[0-9a-fA-F.:]+/[0-9]+$",
         }),
-        Form::Address | Form::Image | Form::Path => json!({ "type": "string" }),
+        Form::Address | Form::Path => json!({ "type": "string" }),
+        Form::Image => json!({ "anyOf": [
+            { "type": "string" },
+            { "type": "object", "additionalProperties": { "type": "string" } },
+        ] }),
         Form::Config(table) => json!({ "anyOf": [{ "type": "string" }, reference(table)] }),
         Form::Table(table) => or_null(reference(table)),
         Form::Named(table) => json!({

@@ -215,7 +215,8 @@ fn machine(kind: &Kind, catalogue: &Catalogue) -> Result<String, Vec<String>> {
             return Err(messages.collect());
         };
         let mut facts = Facts::default();
-        for node in &lab.nodes {
+        let images = lab.nodes.iter().flat_map(|node| node.images());
+        for (image, _) in images {
             let details = ImageDetails {
                 path: "/disk.qcow2".to_owned(),
                 format: DiskFormat::Qcow2,
@@ -223,7 +224,7 @@ fn machine(kind: &Kind, catalogue: &Catalogue) -> Result<String, Vec<String>> {
                 virtual_size_bytes: 1 << 30,
                 backing: None,
             };
-            let key = ImageKey::from(&node.image);
+            let key = ImageKey::from(image);
             facts.images.insert(key, ImageFact::Present(details));
         }
         let blueprint = allocate::allocate(Request {
@@ -239,8 +240,7 @@ fn machine(kind: &Kind, catalogue: &Catalogue) -> Result<String, Vec<String>> {
             reasons.collect::<Vec<_>>()
         })?;
         xml = blueprint
-            .nodes
-            .iter()
+            .vms()
             .map(|node| domain_xml(node, &blueprint.source, Scope::Session))
             .collect();
     }

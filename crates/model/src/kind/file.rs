@@ -13,6 +13,7 @@ use super::console::ConsoleFile;
 use super::day0::Day0File;
 use super::hardware as rules;
 use super::mistake::{Author, Mistake, Mistakes};
+use super::part::{self, PartFile};
 use super::provision::ProvisionFile;
 use super::recipes::RecipesFile;
 use super::{
@@ -39,6 +40,10 @@ pub(super) struct KindFile {
     aliases: Option<Vec<String>>,
     support: Option<SupportWord>,
     source: Option<String>,
+    /// What the main VM is called, where the kind is several.
+    part: Option<String>,
+    /// The VMs beside the main one, which is what all other keys describe.
+    parts: Option<Vec<PartFile>>,
     #[serde(default)]
     hardware: HardwareFile,
     #[serde(default)]
@@ -79,7 +84,7 @@ enum SupportWord {
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct HardwareFile {
+pub(super) struct HardwareFile {
     machine: Option<Machine>,
     /// `+FEATURE` or `-FEATURE`, of acpi, apic, pae, smm, hpet, vmport.
     machine_features: Option<Vec<String>>,
@@ -115,6 +120,8 @@ struct ExtraDiskFile {
 struct InterfacesFile {
     management: Option<String>,
     dummies: Option<u32>,
+    /// The part whose NICs the data interfaces are; the main VM unless it is said.
+    part: Option<String>,
     names: Option<Vec<String>>,
     default_count: Option<u32>,
     minimum_count: Option<u32>,
@@ -125,34 +132,37 @@ struct InterfacesFile {
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct ReadyFile {
+pub(super) struct ReadyFile {
     /// Texts of which one shows on the console.
-    patterns: Option<Vec<String>>,
+    pub(super) patterns: Option<Vec<String>>,
     /// Seconds since its start after which it counts as ready whatever the console shows, without
     /// hardware acceleration; in hardware a third.
-    after_seconds: Option<u64>,
+    pub(super) after_seconds: Option<u64>,
     /// Whether it counts as ready once its SSH port greets as an SSH server does.
-    ssh: Option<bool>,
-    timeout_seconds: Option<u64>,
+    pub(super) ssh: Option<bool>,
+    pub(super) timeout_seconds: Option<u64>,
 }
 
 /// How long a kind may take that does not say so, in seconds.
 const READY_TIMEOUT_SECONDS: u64 = 300;
 
 impl ReadyFile {
-    fn into_ready(self, mistakes: &mut Mistakes) -> Ready {
+    /// `path` is that of the whole section, `default` the texts where none are given.
+    pub(super) fn into_ready(self, path: &str, default: &[&str], mistakes: &mut Mistakes) -> Ready {
         let timeout_seconds = self.timeout_seconds.unwrap_or(READY_TIMEOUT_SECONDS);
         if self
             .after_seconds
             .is_some_and(|after| after > timeout_seconds)
         {
             mistakes.add(
-                "ready.after-seconds",
+                &format!("{path}.after-seconds"),
                 format!("its time is over after {timeout_seconds} s already"),
             );
         }
         Ready {
-            patterns: self.patterns.unwrap_or_else(|| vec!["login:".to_owned()]),
+            patterns: self
+                .patterns
+                .unwrap_or_else(|| default.iter().map(ToString::to_string).collect()),
             after: self.after_seconds.map(Duration::from_secs),
             ssh: self.ssh.unwrap_or(false),
             timeout: Duration::from_secs(timeout_seconds),
@@ -206,6 +216,42 @@ macro_rules! inherit {
     };
 }
 
+impl HardwareFile {
+    /// The machine, once everything is inherited. `path` leads to where it is written.
+    pub(super) fn into_hardware(self, path: &str, mistakes: &mut Mistakes) -> Hardware {
+        let cpus = self.cpus.unwrap_or(1);
+        let memory_mib = self.memory_mib.unwrap_or(1024);
+        Hardware {
+            machine: self.machine.unwrap_or(Machine::Pc),
+            machine_features: rules::machine_features(self.machine_features, path, mistakes),
+            cpu_model: self.cpu_model,
+            cpu_features: self.cpu_features.unwrap_or_default(),
+            firmware: self.firmware.unwrap_or(Firmware::Bios),
+            cpus,
+            minimum_cpus: self.minimum_cpus.unwrap_or(1).min(cpus),
+            cpu_limit_percent: self.cpu_limit_percent,
+            memory_mib,
+            minimum_memory_mib: self.minimum_memory_mib.unwrap_or(64).min(memory_mib),
+            disk_bus: self.disk_bus.unwrap_or(Bus::Virtio),
+            disk_cache: self.disk_cache,
+            cdrom_bus: self.cdrom_bus.unwrap_or(Bus::Ide),
+            extra_disks: self
+                .extra_disks
+                .unwrap_or_default()
+                .into_iter()
+                .map(|disk| ExtraDisk {
+                    size_mib: disk.size_mib,
+                    bus: disk.bus,
+                })
+                .collect(),
+            nic_model: self.nic_model.unwrap_or(NicModel::Virtio),
+            smbios: smbios(self.smbios),
+            serial_ports: self.serial_ports.unwrap_or(1),
+            video: self.video.unwrap_or(Video::Vga),
+        }
+    }
+}
+
 impl KindFile {
     /// Fills in what this file leaves to its parent. Names, aliases and image patterns are a
     /// kind's own and are not inherited.
@@ -219,6 +265,8 @@ impl KindFile {
             caveats,
             default_image,
             stand_in,
+            part,
+            parts,
             hardware.machine,
             hardware.machine_features,
             hardware.cpu_model,
@@ -239,6 +287,7 @@ impl KindFile {
             hardware.video,
             interfaces.management,
             interfaces.dummies,
+            interfaces.part,
             interfaces.names,
             interfaces.default_count,
             interfaces.minimum_count,
@@ -264,7 +313,7 @@ impl KindFile {
     pub(super) fn into_kind(self, author: Author) -> Result<Kind, Vec<Mistake>> {
         let mut mistakes = Mistakes::of(author);
         let kind = self.completed(&mut mistakes);
-        rules::check(&kind.hardware, &kind.interfaces, &mut mistakes);
+        rules::check(&kind, &mut mistakes);
         let found = mistakes.into_found();
         if found.is_empty() {
             Ok(kind)
@@ -274,11 +323,18 @@ impl KindFile {
     }
 
     fn completed(self, mistakes: &mut Mistakes) -> Kind {
-        let hardware = self.hardware;
         let interfaces = self.interfaces;
-        let cpus = hardware.cpus.unwrap_or(1);
-        let memory_mib = hardware.memory_mib.unwrap_or(1024);
-        let disk_bus = hardware.disk_bus.unwrap_or(Bus::Virtio);
+        let data_part = interfaces
+            .part
+            .clone()
+            .filter(|name| self.part.as_ref() != Some(name));
+        let parts = part::parts(
+            self.parts,
+            &self.name,
+            self.part.as_deref(),
+            interfaces.part.as_deref(),
+            mistakes,
+        );
         let names = interfaces
             .names
             .unwrap_or_else(|| vec!["eth{n}".to_owned()]);
@@ -288,34 +344,7 @@ impl KindFile {
         });
         let patterns: Vec<_> = patterns.collect();
         let limit = interfaces.limit.unwrap_or(25).min(INTERFACE_LIMIT);
-        let hardware = Hardware {
-            machine: hardware.machine.unwrap_or(Machine::Pc),
-            machine_features: rules::machine_features(hardware.machine_features, mistakes),
-            cpu_model: hardware.cpu_model,
-            cpu_features: hardware.cpu_features.unwrap_or_default(),
-            firmware: hardware.firmware.unwrap_or(Firmware::Bios),
-            cpus,
-            minimum_cpus: hardware.minimum_cpus.unwrap_or(1).min(cpus),
-            cpu_limit_percent: hardware.cpu_limit_percent,
-            memory_mib,
-            minimum_memory_mib: hardware.minimum_memory_mib.unwrap_or(64).min(memory_mib),
-            disk_bus,
-            disk_cache: hardware.disk_cache,
-            cdrom_bus: hardware.cdrom_bus.unwrap_or(Bus::Ide),
-            extra_disks: hardware
-                .extra_disks
-                .unwrap_or_default()
-                .into_iter()
-                .map(|disk| ExtraDisk {
-                    size_mib: disk.size_mib,
-                    bus: disk.bus,
-                })
-                .collect(),
-            nic_model: hardware.nic_model.unwrap_or(NicModel::Virtio),
-            smbios: smbios(hardware.smbios),
-            serial_ports: hardware.serial_ports.unwrap_or(1),
-            video: hardware.video.unwrap_or(Video::Vga),
-        };
+        let hardware = self.hardware.into_hardware("hardware", mistakes);
         let day0 = self.day0.into_day0(&hardware, mistakes);
         Kind {
             title: self.title.unwrap_or_else(|| self.name.clone()),
@@ -326,10 +355,13 @@ impl KindFile {
                 Some(SupportWord::PublicFacts) | None => Support::PublicFacts,
             },
             source: self.source.unwrap_or_default(),
+            main_part: self.part,
             hardware,
+            parts,
             interfaces: Interfaces {
+                part: data_part,
                 management: interfaces.management,
-                dummies: interfaces.dummies.unwrap_or(0).min(INTERFACE_LIMIT),
+                dummies: interfaces.dummies.unwrap_or(0).min(rules::DUMMY_LIMIT),
                 patterns,
                 default_count: interfaces.default_count.unwrap_or(4).min(limit),
                 minimum_count: interfaces.minimum_count.unwrap_or(0).min(INTERFACE_LIMIT),
@@ -337,12 +369,12 @@ impl KindFile {
                 carrier: interfaces.carrier.unwrap_or_default(),
             },
             day0,
-            ready: self.ready.into_ready(mistakes),
+            ready: self.ready.into_ready("ready", &["login:"], mistakes),
             login: self.login.map(Login::from),
             automation: self.automation.into_automation(mistakes),
             caveats: self.caveats.unwrap_or_default(),
             image_patterns: self.image_patterns.unwrap_or_default(),
-            image_checksums: rules::checksums(self.image_checksums, mistakes),
+            image_checksums: rules::checksums(self.image_checksums, "", mistakes),
             default_image: self.default_image,
             stand_in: self.stand_in.unwrap_or(false),
             recipes: self.recipes.into_recipes(mistakes),

@@ -40,6 +40,7 @@ mod file;
 mod form;
 mod hardware;
 mod mistake;
+mod part;
 mod pattern;
 mod provision;
 mod recipes;
@@ -58,6 +59,7 @@ pub use day0::{Day0, Dialect, MediaForm, MediaNames, MediumDevice, Refusal};
 pub use dialogue::{Said, Text, WORDS};
 pub use file::schema as file_schema;
 pub use mistake::Mistake;
+pub use part::{Internal, Part};
 pub use pattern::{InterfacePattern, PatternError};
 pub use provision::{Provision, ProvisionStep, StepText};
 pub(crate) use recipes::fill;
@@ -80,8 +82,12 @@ pub struct Kind {
     pub support: Support,
     /// Where the facts come from.
     pub source: String,
-    /// The machine that the VNF expects.
+    /// The machine that the VNF expects; of several, the main one.
     pub hardware: Hardware,
+    /// What the main VM is called, where there are several.
+    pub main_part: Option<String>,
+    /// The VMs beside the main one.
+    pub parts: Vec<Part>,
     /// How its interfaces are counted and named.
     pub interfaces: Interfaces,
     /// How it takes its first configuration.
@@ -369,8 +375,10 @@ words! {
 pub struct Interfaces {
     /// Name of the management interface; `None` where the first NIC is a data interface already.
     pub management: Option<String>,
-    /// NICs between management and data that the guest keeps for itself.
+    /// NICs of the main VM between management and data that the guest keeps for itself.
     pub dummies: u32,
+    /// The part whose NICs they are; `None` for the main VM.
+    pub part: Option<String>,
     /// How the n-th data interface is called; the first pattern is the one that is shown.
     pub patterns: Vec<InterfacePattern>,
     /// Data interfaces of a node whose lab does not say how many.

@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub struct Recognition {
     /// The kind.
     pub kind: Arc<Kind>,
+    /// Which of its VMs boots from it; `None` for the main one.
+    pub part: Option<usize>,
     /// What says so.
     pub by: Evidence,
 }
@@ -29,42 +31,85 @@ impl Catalogue {
     /// The kind of an image, from the name of its file and its checksums in hex, as far as they are
     /// known.
     pub fn recognise(&self, file_name: &str, checksums: &[&str]) -> Option<Recognition> {
-        let listed = self.kinds().find(|kind| {
-            let mut known = kind.image_checksums.iter();
+        let listed = self.wants().find(|want| {
+            let mut known = want.checksums.iter();
             known.any(|known| checksums.iter().any(|one| known.eq_ignore_ascii_case(one)))
         });
-        if let Some(kind) = listed {
-            return Some(Recognition {
-                kind: Arc::clone(kind),
-                by: Evidence::Checksum,
-            });
+        if let Some(want) = listed {
+            return Some(want.met_by(Evidence::Checksum));
         }
         let stem = file_name
             .split_once('.')
             .map_or(file_name, |(stem, _)| stem);
+        let named = self.wants().find(|want| want.name == Some(stem));
+        if let Some(want) = named {
+            return Some(want.met_by(Evidence::FileName(stem.to_owned())));
+        }
         if let Some(kind) = self.find(stem) {
             return Some(Recognition {
                 kind: Arc::clone(kind),
+                part: None,
                 by: Evidence::FileName(stem.to_owned()),
             });
         }
-        let mut matches: Vec<(usize, &Arc<Kind>, &str)> = self
-            .kinds()
-            .filter_map(|kind| {
-                let patterns = kind.image_patterns.iter();
+        let mut matches: Vec<(usize, Want<'_>, &str)> = self
+            .wants()
+            .filter_map(|want| {
+                let patterns = want.patterns.iter();
                 let matching = patterns.filter(|pattern| matches_pattern(pattern, file_name));
                 let best = matching.max_by_key(|pattern| weight(pattern))?;
-                Some((weight(best), kind, best.as_str()))
+                Some((weight(best), want, best.as_str()))
             })
             .collect();
         matches.sort_by_key(|(weight, ..)| std::cmp::Reverse(*weight));
         match matches[..] {
             [(first, ..), (second, ..), ..] if first == second => None,
-            [(_, kind, pattern), ..] => Some(Recognition {
-                kind: Arc::clone(kind),
-                by: Evidence::FileName(pattern.to_owned()),
-            }),
+            [(_, ref want, pattern), ..] => {
+                Some(want.met_by(Evidence::FileName(pattern.to_owned())))
+            }
             [] => None,
+        }
+    }
+
+    /// The images that all VMs of all kinds want.
+    fn wants(&self) -> impl Iterator<Item = Want<'_>> {
+        self.kinds().flat_map(|kind| {
+            let main = Want {
+                kind,
+                part: None,
+                name: None,
+                patterns: &kind.image_patterns,
+                checksums: &kind.image_checksums,
+            };
+            let parts = kind.parts.iter().enumerate();
+            let parts = parts.map(|(position, part)| Want {
+                kind,
+                part: Some(position),
+                name: Some(&part.default_image),
+                patterns: &part.image_patterns,
+                checksums: &part.image_checksums,
+            });
+            std::iter::once(main).chain(parts)
+        })
+    }
+}
+
+/// An image that a VM of a kind wants.
+struct Want<'a> {
+    kind: &'a Arc<Kind>,
+    part: Option<usize>,
+    /// The name in the store by which a part has it; that of a main VM is its kind's.
+    name: Option<&'a str>,
+    patterns: &'a [String],
+    checksums: &'a [String],
+}
+
+impl Want<'_> {
+    fn met_by(&self, by: Evidence) -> Recognition {
+        Recognition {
+            kind: Arc::clone(self.kind),
+            part: self.part,
+            by,
         }
     }
 }
@@ -120,6 +165,10 @@ mod tests {
     fn images_are_told_by_the_names_that_vendors_give_them() {
         let catalogue = Catalogue::embedded();
         for (name, kind) in [
+            ("junos-vmx-x86-64-21.1R1.11.qcow2", Some("vmx")),
+            ("vFPC-20210211.img", Some("vmx")),
+            ("vqfx-20.2R1-2019010209-pfe-qemu.qcow", Some("vqfx")),
+            ("vmx-vfp.qcow2", Some("vmx")),
             ("csr1000v-universalk9.17.03.08a-serial.qcow2", Some("ios")),
             (
                 "c8000v-universalk9_8G_serial.17.11.01a.qcow2",

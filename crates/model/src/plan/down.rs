@@ -23,10 +23,10 @@ pub fn plan_down(lab: &str, observed: &Observed, disks: Disks) -> Plan {
     let mut plan = Plan::default();
     let reason = "the lab goes down";
     let mut off: Vec<(&ObservedDomain, StepId)> = Vec::new();
-    let mut undefined: BTreeMap<&str, StepId> = BTreeMap::new();
-    for domain in observed.of_lab(lab) {
+    let mut undefined: BTreeMap<&str, Vec<StepId>> = BTreeMap::new();
+    for domain in observed.vms_of_lab(lab) {
         let node = domain.record.blueprint.node.as_str();
-        let subject = Subject::Node(node.to_owned());
+        let subject = Subject::of(domain.record.blueprint.vm());
         let mut after = Vec::new();
         if domain.state != DomainState::Off {
             let action = Action::DestroyDomain {
@@ -47,7 +47,7 @@ pub fn plan_down(lab: &str, observed: &Observed, disks: Disks) -> Plan {
         };
         let undefine = plan.push(&subject, action, reason, &after);
         off.extend(destroy.map(|step| (domain, step)));
-        undefined.insert(node, undefine);
+        undefined.entry(node).or_default().push(undefine);
     }
     if observed.wires.contains_key(lab) {
         let after: Vec<StepId> = off.iter().map(|(_, step)| *step).collect();
@@ -91,11 +91,8 @@ pub fn plan_down(lab: &str, observed: &Observed, disks: Disks) -> Plan {
         if disks == Disks::Keep && is_kept {
             continue;
         }
-        let after: Vec<StepId> = undefined
-            .get(volume.name.node.as_str())
-            .copied()
-            .into_iter()
-            .collect();
+        let after = undefined.get(volume.name.node.as_str());
+        let after = after.cloned().unwrap_or_default();
         let action = Action::DeleteVolume {
             volume: volume.name.to_string(),
         };

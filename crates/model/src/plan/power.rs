@@ -2,7 +2,7 @@
 
 use super::starts::{Starts, may_boot, ordered};
 use super::{Action, Plan, PlanError, StepId, Subject};
-use crate::blueprint::{Attachment, Carrier, StartLimit, WireBlueprint};
+use crate::blueprint::{Attachment, Carrier, StartLimit, Vm, WireBlueprint};
 use crate::observed::{DomainState, NetworkState, Observed, ObservedDomain, ObservedWire};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -182,8 +182,9 @@ fn starts<'a>(
     starting: &BTreeSet<String>,
     limit: StartLimit,
 ) -> Starts<'a> {
-    let mut starts = Starts::new(limit);
-    let others = observed.of_lab(lab);
+    let vms = observed.vms_of_lab(lab);
+    let mut starts = Starts::new(limit, vms.map(|domain| &domain.record.blueprint));
+    let others = observed.vms_of_lab(lab);
     let others = others.filter(|domain| !starting.contains(&domain.record.blueprint.node));
     for domain in others.filter(|domain| may_boot(domain)) {
         starts.found(domain);
@@ -194,14 +195,11 @@ fn starts<'a>(
 /// The domains in the order in which they start.
 fn in_order(domains: Vec<&ObservedDomain>) -> Vec<&ObservedDomain> {
     let ordered = ordered(domains.iter().map(|domain| &domain.record.blueprint));
-    let named = domains.iter().map(|domain| {
-        let node = domain.record.blueprint.node.as_str();
-        (node, *domain)
-    });
-    let by_name: BTreeMap<&str, &ObservedDomain> = named.collect();
-    let found = ordered
+    let named = domains
         .iter()
-        .filter_map(|node| by_name.get(node.node.as_str()));
+        .map(|domain| (domain.record.blueprint.vm(), *domain));
+    let by_name: BTreeMap<Vm<'_>, &ObservedDomain> = named.collect();
+    let found = ordered.iter().filter_map(|node| by_name.get(&node.vm()));
     found.copied().collect()
 }
 
@@ -299,11 +297,7 @@ fn set_carriers(
     let by_wire = observed.wires.get(lab).and_then(ObservedWire::config);
     let by_wire = by_wire.map(WireBlueprint::carriers).unwrap_or_default();
     // What is no node of the lab is always there.
-    let is_off = |peer: &str| {
-        let domain = observed.domain(lab, peer);
-        domain.is_some_and(|domain| domain.state != DomainState::Running)
-            && !starting.contains(peer)
-    };
+    let is_off = |peer: &str| observed.runs(lab, peer) == Some(false) && !starting.contains(peer);
     let mut steps = Vec::new();
     for nic in node.nics.iter().filter(|nic| node.wire_end(nic).is_some()) {
         let end = node.end_name(nic);
@@ -361,7 +355,7 @@ fn push_stop(plan: &mut Plan, domain: &ObservedDomain, how: Stop) -> StepId {
 }
 
 fn subject(domain: &ObservedDomain) -> Subject {
-    Subject::Node(domain.record.blueprint.node.clone())
+    Subject::of(domain.record.blueprint.vm())
 }
 
 fn named<'a>(
@@ -372,9 +366,10 @@ fn named<'a>(
     let mut found = Vec::new();
     let mut errors = Vec::new();
     for node in nodes {
-        match observed.domain(lab, node) {
-            Some(domain) => found.push(domain),
-            None => errors.push(PlanError::UnknownNode(node.clone())),
+        let before = found.len();
+        found.extend(observed.vms_of_node(lab, node));
+        if found.len() == before {
+            errors.push(PlanError::UnknownNode(node.clone()));
         }
     }
     if errors.is_empty() {

@@ -14,7 +14,7 @@
 //! nodes that boot at one time are always within the window. As long as all fit, nobody waits.
 
 use super::{Action, Plan, StepId, Subject};
-use crate::blueprint::{NodeBlueprint, StartLimit, Until};
+use crate::blueprint::{NodeBlueprint, StartLimit, Until, Vm};
 use crate::observed::{DomainState, ObservedDomain};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -24,15 +24,26 @@ pub(super) const LIMITED: &str = "asked for in the lab file";
 /// The starts of a plan so far.
 pub(super) struct Starts<'a> {
     limit: StartLimit,
-    /// Nodes that may be booting, the oldest first.
+    /// What each node needs, all its VMs together.
+    needs: BTreeMap<&'a str, Need>,
+    /// VMs that may be booting, the oldest first.
     booting: VecDeque<&'a NodeBlueprint>,
-    known: BTreeMap<&'a str, Known<'a>>,
+    known: Vec<Known<'a>>,
+    /// Positions in `known`.
+    by_vm: BTreeMap<Vm<'a>, usize>,
     /// The start before, once a node had to wait.
     last: Option<StepId>,
     somebody_waits: bool,
 }
 
-/// A node that starts, or that may still boot.
+/// What a node needs while it boots.
+#[derive(Debug, Clone, Copy, Default)]
+struct Need {
+    cpus: u32,
+    memory_mib: u64,
+}
+
+/// A VM that starts, or that may still boot.
 struct Known<'a> {
     node: &'a NodeBlueprint,
     start: Option<StepId>,
@@ -40,11 +51,21 @@ struct Known<'a> {
 }
 
 impl<'a> Starts<'a> {
-    pub(super) fn new(limit: StartLimit) -> Self {
+    /// `vms` are all that may be started or found booting. A node of several VMs takes the place of
+    /// all of them at once, so that none waits for another of the same node.
+    pub(super) fn new(limit: StartLimit, vms: impl IntoIterator<Item = &'a NodeBlueprint>) -> Self {
+        let mut needs: BTreeMap<&str, Need> = BTreeMap::new();
+        for vm in vms {
+            let need = needs.entry(&vm.node).or_default();
+            need.cpus = need.cpus.saturating_add(vm.machine.cpus);
+            need.memory_mib = need.memory_mib.saturating_add(vm.machine.memory_mib);
+        }
         Self {
             limit,
+            needs,
             booting: VecDeque::new(),
-            known: BTreeMap::new(),
+            known: Vec::new(),
+            by_vm: BTreeMap::new(),
             last: None,
             somebody_waits: false,
         }
@@ -57,15 +78,22 @@ impl<'a> Starts<'a> {
 
     /// Whether the plan starts a node.
     pub(super) fn starts_node(&self, node: &str) -> bool {
-        self.known
-            .get(node)
-            .is_some_and(|known| known.start.is_some())
+        let mut vms = self.vms_of(node);
+        vms.any(|known| known.start.is_some())
     }
 
     fn take_place(&mut self, node: &'a NodeBlueprint, start: Option<StepId>) {
         self.booting.push_back(node);
         let ready = None;
-        self.known.insert(&node.node, Known { node, start, ready });
+        self.by_vm.insert(node.vm(), self.known.len());
+        self.known.push(Known { node, start, ready });
+    }
+
+    fn vms_of<'s>(&'s self, node: &'s str) -> impl Iterator<Item = &'s Known<'a>> {
+        let first = Vm { node, part: None };
+        let vms = self.by_vm.range(first..);
+        vms.take_while(move |(vm, _)| vm.node == node)
+            .map(|(_, position)| &self.known[*position])
     }
 
     /// Appends the step that starts a node.
@@ -79,12 +107,15 @@ impl<'a> Starts<'a> {
     ) -> StepId {
         for other in &node.after {
             // What neither starts nor boots is up, or off by the user's wish.
-            let Some(known) = self.known.get(other.node.as_str()) else {
-                continue;
-            };
-            match other.until {
-                Until::Started => after.extend(known.start),
-                Until::Ready => after.extend(self.ready(plan, &other.node)),
+            let vms: Vec<_> = self
+                .vms_of(&other.node)
+                .map(|known| (known.node.vm(), known.start))
+                .collect();
+            for (vm, start) in vms {
+                match other.until {
+                    Until::Started => after.extend(start),
+                    Until::Ready => after.extend(self.ready(plan, vm)),
+                }
             }
         }
         let mut behind = Vec::new();
@@ -92,13 +123,13 @@ impl<'a> Starts<'a> {
             let Some(oldest) = self.booting.pop_front() else {
                 break;
             };
-            behind.extend(self.ready(plan, &oldest.node));
+            behind.extend(self.ready(plan, oldest.vm()));
             self.somebody_waits = true;
         }
         if self.somebody_waits {
             behind.extend(self.last);
         }
-        let subject = Subject::Node(node.node.clone());
+        let subject = Subject::of(node.vm());
         let id = plan.push(&subject, action, reason, &after);
         behind.retain(|step| !plan.steps[id].after.contains(step));
         plan.steps[id].behind = behind;
@@ -120,27 +151,31 @@ impl<'a> Starts<'a> {
         reason: &str,
     ) {
         let ready = match node.cpu_limit_percent {
-            Some(_) => self.ready_for(plan, &node.node, "its CPU is limited then"),
+            Some(_) => self.ready_for(plan, node.vm(), "its CPU is limited then"),
             None => None,
         };
         let action = Action::SetCpuLimit {
             domain: node.domain(),
             percent: node.cpu_limit_percent,
         };
-        let subject = Subject::Node(node.node.clone());
+        let subject = Subject::of(node.vm());
         let id = plan.push(&subject, action, reason, after);
         plan.steps[id].behind = ready.into_iter().collect();
     }
 
-    /// The step that waits until a node is ready.
-    fn ready(&mut self, plan: &mut Plan, node: &str) -> Option<StepId> {
-        self.ready_for(plan, node, "others start after it")
+    /// The step that waits until a VM is ready. One that does not say when it is, is ready at once.
+    fn ready(&mut self, plan: &mut Plan, vm: Vm<'_>) -> Option<StepId> {
+        self.ready_for(plan, vm, "others start after it")
     }
 
-    fn ready_for(&mut self, plan: &mut Plan, node: &str, reason: &str) -> Option<StepId> {
-        let known = self.known.get_mut(node)?;
+    fn ready_for(&mut self, plan: &mut Plan, vm: Vm<'_>, reason: &str) -> Option<StepId> {
+        let position = *self.by_vm.get(&vm)?;
+        let known = &mut self.known[position];
+        if known.node.ready.is_untold() {
+            return known.start;
+        }
         if known.ready.is_none() {
-            let subject = Subject::Node(known.node.node.clone());
+            let subject = Subject::of(vm);
             let after: Vec<StepId> = known.start.into_iter().collect();
             let action = Action::AwaitReady {
                 node: Box::new(known.node.clone()),
@@ -152,15 +187,17 @@ impl<'a> Starts<'a> {
 
     /// Whether a node may boot beside those that do. One that is alone always may.
     fn has_room_for(&self, node: &NodeBlueprint) -> bool {
-        if self.booting.is_empty() {
+        let is_of_last = |last: &NodeBlueprint| last.node == node.node;
+        if self.limit == StartLimit::NONE || self.booting.back().is_none_or(|last| is_of_last(last))
+        {
             return true;
         }
-        let all = || self.booting.iter().copied().chain([node]);
-        let nodes = u32::try_from(all().count()).unwrap_or(u32::MAX);
-        let cpus = all().fold(0_u32, |sum, node| sum.saturating_add(node.machine.cpus));
-        let memory = all().fold(0_u64, |sum, node| {
-            sum.saturating_add(node.machine.memory_mib)
-        });
+        let booting = self.booting.iter().map(|other| other.node.as_str());
+        let all: BTreeSet<&str> = booting.chain([node.node.as_str()]).collect();
+        let nodes = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        let needs = || all.iter().filter_map(|node| self.needs.get(node));
+        let cpus = needs().fold(0_u32, |sum, need| sum.saturating_add(need.cpus));
+        let memory = needs().fold(0_u64, |sum, need| sum.saturating_add(need.memory_mib));
         self.limit.nodes.is_none_or(|most| nodes <= most)
             && self.limit.cpus.is_none_or(|most| cpus <= most)
             && self.limit.memory_mib.is_none_or(|most| memory <= most)

@@ -11,8 +11,8 @@ use self::node::{World, adapt, plan_node};
 use self::wire::WirePlan;
 use super::starts::{Starts, may_boot, ordered};
 use super::{Action, Plan, StepId, Subject};
-use crate::blueprint::{Blueprint, Drive, NodeBlueprint, StartLimit};
-use crate::observed::{DomainState, Observed, ObservedDomain, ObservedNetwork, ObservedVolume};
+use crate::blueprint::{Blueprint, Drive, NodeBlueprint, StartLimit, Vm};
+use crate::observed::{Observed, ObservedDomain, ObservedNetwork, ObservedVolume};
 use crate::typing::remembered;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -118,10 +118,7 @@ fn plan(
         .iter()
         .map(|node| node.node.as_str())
         .collect();
-    let runs = |name: &&str| {
-        let domain = seen.domains.get(name);
-        selected(name) || domain.is_some_and(|domain| domain.state == DomainState::Running)
-    };
+    let runs = |name: &&str| selected(name) || observed.runs(&blueprint.lab, name) == Some(true);
     let running = nodes.iter().copied().filter(runs).collect();
     let world = World {
         running: &running,
@@ -132,13 +129,20 @@ fn plan(
         networks: &networks,
         renewal,
     };
-    let order = ordered(&blueprint.nodes);
-    let mut starts = Starts::new(blueprint.start);
+    let order = ordered(blueprint.vms());
+    let vms = || {
+        let seen = seen.domains.values();
+        let seen = seen.filter(|domain| blueprint.node(&domain.record.blueprint.node).is_none());
+        blueprint
+            .vms()
+            .chain(seen.map(|domain| &domain.record.blueprint))
+    };
+    let mut starts = Starts::new(blueprint.start, vms());
     let domains = seen.domains.values().copied();
     let booting: Vec<&ObservedDomain> = domains.filter(|domain| may_boot(domain)).collect();
     if !booting.is_empty() {
         // Those that are made anew take no place before: who they are shows in a plan.
-        let mut trial = Starts::new(StartLimit::NONE);
+        let mut trial = Starts::new(StartLimit::NONE, vms());
         plan_nodes(
             &mut plan.clone(),
             &order,
@@ -173,7 +177,7 @@ fn plan_nodes<'a>(
     for node in nodes {
         if selected(&node.node) {
             plan_node(plan, node, world, wire, starts);
-        } else if let Some(domain) = world.seen.domains.get(node.node.as_str()) {
+        } else if let Some(domain) = world.seen.domains.get(&node.vm()) {
             // The wire is one for all nodes.
             adapt(plan, node, domain, world);
         }
@@ -186,7 +190,7 @@ fn conflicts(
     seen: &Seen<'_>,
     selection: Option<&BTreeSet<String>>,
 ) -> Vec<PlanError> {
-    let domains = blueprint.nodes.iter().map(NodeBlueprint::domain);
+    let domains = blueprint.vms().map(NodeBlueprint::domain);
     let foreign_domains = domains.filter(|name| observed.foreign_domains.contains(name));
     let networks = blueprint
         .networks
@@ -217,7 +221,7 @@ fn conflicts(
 
 /// What was observed of this lab, by name, so that no node has to search.
 struct Seen<'a> {
-    domains: BTreeMap<&'a str, &'a ObservedDomain>,
+    domains: BTreeMap<Vm<'a>, &'a ObservedDomain>,
     networks: BTreeMap<&'a str, &'a ObservedNetwork>,
     volumes: BTreeMap<String, &'a ObservedVolume>,
 }
@@ -230,7 +234,7 @@ impl<'a> Seen<'a> {
                 .domains
                 .iter()
                 .filter(|domain| domain.record.blueprint.lab == lab)
-                .map(|domain| (domain.record.blueprint.node.as_str(), domain))
+                .map(|domain| (domain.record.blueprint.vm(), domain))
                 .collect(),
             networks: observed
                 .networks
@@ -251,18 +255,14 @@ impl<'a> Seen<'a> {
 /// Removes what belongs to the lab and has no place in the blueprint; returns the steps that
 /// take VMs down, for networks that wait until nobody is on them.
 fn plan_leftovers(plan: &mut Plan, blueprint: &Blueprint, seen: &Seen<'_>) -> Vec<StepId> {
-    let wanted: BTreeSet<&str> = blueprint
-        .nodes
-        .iter()
-        .map(|node| node.node.as_str())
-        .collect();
+    let wanted: BTreeSet<Vm<'_>> = blueprint.vms().map(NodeBlueprint::vm).collect();
     let mut freed = Vec::new();
-    let mut last_of_node: BTreeMap<&str, StepId> = BTreeMap::new();
-    for (node, domain) in &seen.domains {
-        if wanted.contains(node) {
+    let mut last_of_node: BTreeMap<&str, Vec<StepId>> = BTreeMap::new();
+    for (vm, domain) in &seen.domains {
+        if wanted.contains(vm) {
             continue;
         }
-        let subject = Subject::Node((*node).to_owned());
+        let subject = Subject::of(*vm);
         let reason = "no longer in the lab file";
         let name = || domain.name.clone();
         let destroy = plan.push(
@@ -278,11 +278,10 @@ fn plan_leftovers(plan: &mut Plan, blueprint: &Blueprint, seen: &Seen<'_>) -> Ve
             &[destroy],
         );
         freed.push(destroy);
-        last_of_node.insert(node, undefine);
+        last_of_node.entry(vm.node).or_default().push(undefine);
     }
     let volumes_wanted: BTreeSet<&str> = blueprint
-        .nodes
-        .iter()
+        .vms()
         .flat_map(|node| &node.drives)
         .filter_map(Drive::volume)
         .collect();
@@ -293,14 +292,16 @@ fn plan_leftovers(plan: &mut Plan, blueprint: &Blueprint, seen: &Seen<'_>) -> Ve
     {
         let node = observed.name.node.as_str();
         // What was typed is the node's own matter.
-        if wanted.contains(node) && remembered(&observed.name).is_some() {
+        let main = Vm { node, part: None };
+        if wanted.contains(&main) && remembered(&observed.name).is_some() {
             continue;
         }
-        // A volume that a living node no longer wants goes with that node's own steps.
-        if seen.domains.contains_key(node) && wanted.contains(node) {
+        // A volume that a living VM no longer wants goes with that VM's own steps.
+        let mut living = seen.domains.iter().filter(|(vm, _)| wanted.contains(vm));
+        if living.any(|(_, domain)| has_volume(domain, volume)) {
             continue;
         }
-        let after: Vec<StepId> = last_of_node.get(node).copied().into_iter().collect();
+        let after = last_of_node.get(node).cloned().unwrap_or_default();
         plan.push(
             &Subject::Node(node.to_owned()),
             Action::DeleteVolume {
@@ -311,4 +312,9 @@ fn plan_leftovers(plan: &mut Plan, blueprint: &Blueprint, seen: &Seen<'_>) -> Ve
         );
     }
     freed
+}
+
+fn has_volume(domain: &ObservedDomain, volume: &str) -> bool {
+    let mut drives = domain.record.blueprint.drives.iter();
+    drives.any(|drive| drive.volume() == Some(volume))
 }

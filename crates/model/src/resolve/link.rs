@@ -344,6 +344,18 @@ fn unknown_interface(end: &EndSpec, kind: &Kind, looks: bool) -> Diagnostic {
                 interfaces.name(1)
             ));
     }
+    let mut internal = kind.parts.iter();
+    if let Some(part) = internal.find(|part| part.internal.main.eq_ignore_ascii_case(written)) {
+        return diagnostic
+            .at(
+                end.interface.span,
+                format!("this leads to its own part `{}`", part.name),
+            )
+            .help(format!(
+                "it is joined already; data interfaces begin with `{}`",
+                interfaces.name(1)
+            ));
+    }
     let names: Vec<String> = (1..=interfaces.limit)
         .filter(|_| looks)
         .map(|index| interfaces.name(index))

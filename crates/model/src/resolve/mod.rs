@@ -8,12 +8,14 @@
 
 mod after;
 mod asked;
+mod images;
 mod lab_check;
 mod link;
 mod management;
 mod outside;
 mod stand_in;
 
+use self::images::Images;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::format::{self, Input, shown};
@@ -21,7 +23,7 @@ use crate::kind::{Catalogue, Kind};
 use crate::lab::{FixedTunnel, Interface, Lab, Node, StartupConfig};
 use crate::name::Name;
 use crate::span::{Sources, Span, Spanned};
-use crate::spec::{AddressingSpec, ImageSpec, LabSpec, NodeSpec, StartupConfigSpec};
+use crate::spec::{AddressingSpec, LabSpec, NodeSpec, StartupConfigSpec};
 use ipnet::Ipv4Net;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -252,13 +254,18 @@ fn resolve_node(
             .help("use letters, digits, inner hyphens, and dots between labels of at most 63"),
         );
     }
-    let (image, image_span) = image(spec, kind);
+    let Images {
+        image,
+        image_span,
+        parts,
+    } = images::resolve(spec, kind, found)?;
     Some(Node {
         name: Name::new(spec.name.value.clone()).ok()?,
         span: spec.name.span,
         guest: Arc::clone(kind),
         image,
         image_span,
+        parts,
         cpus: spec.cpus.as_ref().map_or(hardware.cpus, |cpus| cpus.value),
         cpus_span: spec.cpus.as_ref().map(|cpus| cpus.span),
         cpu_limit_percent: spec
@@ -310,17 +317,6 @@ fn resolve_node(
         variables: spec.variables.clone(),
         kind: Arc::clone(kind),
     })
-}
-
-/// The image that a node names, else its kind's default, else the stored one of the kind's name.
-fn image(spec: &NodeSpec, kind: &Kind) -> (ImageSpec, Span) {
-    match &spec.image {
-        Some(image) => (image.value.clone(), image.span),
-        None => {
-            let name = kind.default_image.as_ref().unwrap_or(&kind.name);
-            (ImageSpec::Stored(name.clone()), spec.name.span)
-        }
-    }
 }
 
 /// How many data interfaces a node has; an error where its kind cannot have them.

@@ -22,6 +22,8 @@ pub fn stand_in(lab: &mut Lab, with: &Arc<Kind>, missing: impl Fn(&Node) -> bool
         }
         let image = with.default_image.as_ref().unwrap_or(&with.name);
         node.image = ImageSpec::Stored(image.clone());
+        // One guest has all interfaces.
+        node.parts.clear();
         node.memory_mib = node.memory_mib.min(with.hardware.memory_mib);
         node.cpus = node.cpus.min(with.hardware.cpus);
         if let Some(span) = configuration_span(node) {

@@ -89,8 +89,9 @@ pub(crate) fn origin_ring() -> Lab {
 /// Facts in which every image and file that the lab names exists.
 pub(crate) fn facts(lab: &Lab) -> Facts {
     let mut facts = Facts::default();
-    for node in &lab.nodes {
-        let key = ImageKey::from(&node.image);
+    let images = lab.nodes.iter().flat_map(|node| node.images());
+    for (image, _) in images {
+        let key = ImageKey::from(image);
         let name = match &key {
             ImageKey::Path(path) => path.clone(),
             ImageKey::Stored(name) => format!("{name}.qcow2"),
@@ -103,6 +104,8 @@ pub(crate) fn facts(lab: &Lab) -> Facts {
             backing: None,
         };
         facts.images.insert(key, ImageFact::Present(details));
+    }
+    for node in &lab.nodes {
         if let Some(StartupConfig::File(path, _)) = &node.startup_config {
             let content = Some(b"hostname test\n".to_vec());
             let fact = FileFact::Present {
@@ -134,7 +137,7 @@ pub(crate) fn blueprint(lab: &Lab, scope: Scope) -> Blueprint {
 /// What is observed once everything in a blueprint exists and runs.
 pub(crate) fn built(blueprint: &Blueprint) -> Observed {
     let mut observed = Observed::default();
-    for node in &blueprint.nodes {
+    for node in blueprint.vms() {
         observed.domains.push(ObservedDomain {
             name: node.domain(),
             record: NodeRecord {

@@ -5,7 +5,7 @@
 
 use crate::render;
 use std::fmt::Write;
-use vnflab_model::kind::{Catalogue, Kind};
+use vnflab_model::kind::{Catalogue, Hardware, Kind};
 
 const HEAD: &str = "\
 # Kinds
@@ -55,6 +55,10 @@ const SECTIONS: &[Section] = &[
         text: in_a_lab,
     },
     Section {
+        heading: "Parts",
+        text: parts,
+    },
+    Section {
         heading: "Facts",
         text: facts,
     },
@@ -93,15 +97,97 @@ fn in_a_lab(kind: &Kind) -> Option<String> {
     let name = &kind.name;
     let image = match &kind.default_image {
         Some(_) => String::new(),
+        None if !kind.parts.is_empty() => {
+            let parts = kind
+                .part_names()
+                .map(|part| format!("{part}: {part}.qcow2"));
+            format!(", image: {{{}}}", parts.collect::<Vec<_>>().join(", "))
+        }
         None => format!(", image: {name}.qcow2"),
     };
     let (first, second) = (kind.interfaces.name(1), kind.interfaces.name(2));
     Some(format!(
         "```yaml\nname: try-{name}\nnodes:\n  n1: {{kind: {name}{image}}}\n  n2: {{kind: \
          frr}}\nlinks:\n  - endpoints: [\"n1:{first}\", \"n2:eth1\"]\n```\n\nThe next interface is \
-         `{second}`. Without `image:` the stored image `{}` is taken (`vnflab image add`).",
-        kind.default_image.as_ref().unwrap_or(name)
+         `{second}`. {}",
+        without_image(kind)
     ))
+}
+
+/// Which images are taken where the lab names none.
+fn without_image(kind: &Kind) -> String {
+    let main = kind.default_image.as_ref().unwrap_or(&kind.name);
+    if kind.parts.is_empty() {
+        return format!(
+            "Without `image:` the stored image `{main}` is taken (`vnflab image add`)."
+        );
+    }
+    let parts = kind
+        .parts
+        .iter()
+        .map(|part| (&part.name, &part.default_image));
+    let all = kind.main_part.iter().map(|name| (name, main)).chain(parts);
+    let all: Vec<String> = all
+        .map(|(part, image)| format!("`{image}` for `{part}`"))
+        .collect();
+    format!(
+        "Where `image:` does not name one, these stored images are taken (`vnflab image add`): {}.",
+        all.join(", ")
+    )
+}
+
+/// The VMs of a kind that is several: what each is, and what it boots from.
+fn parts(kind: &Kind) -> Option<String> {
+    let main = kind.main_part.as_ref()?;
+    let mut text = format!(
+        "A node is {} VMs, which are started, stopped and shown as one. `vnflab console n1` is the \
+         console of `{main}`.\n\n| part | what it is | CPUs | memory | console | image files |\n\
+         |---|---|---|---|---|---|\n",
+        kind.parts.len() + 1,
+    );
+    let mut row =
+        |name: &str, title: &str, hardware: &Hardware, console: &str, files: &[String]| {
+            let files: Vec<String> = files.iter().map(|file| format!("`{file}`")).collect();
+            let _ = writeln!(
+                text,
+                "| `{name}` | {title} | {} | {} MiB | `vnflab console {console}` | {} |",
+                hardware.cpus,
+                hardware.memory_mib,
+                files.join(", ")
+            );
+        };
+    row(
+        main,
+        "where one logs in",
+        &kind.hardware,
+        "n1",
+        &kind.image_patterns,
+    );
+    for part in &kind.parts {
+        let console = format!("n1:{}", part.name);
+        row(
+            &part.name,
+            &part.title,
+            &part.hardware,
+            &console,
+            &part.image_patterns,
+        );
+    }
+    for part in &kind.parts {
+        let (name, internal) = (&part.name, &part.internal);
+        let _ = write!(
+            text,
+            "\n`{}` of `{main}` is joined to `{}` of `{name}`; that link is no link of the lab.",
+            internal.main, internal.part
+        );
+    }
+    let owner = kind.data_part().map_or(main, |part| &kind.parts[part].name);
+    let _ = write!(
+        text,
+        " The data interfaces are those of `{owner}`. Where another image stands in \
+         (`--stand-in frr`), the node is one VM."
+    );
+    Some(text)
 }
 
 fn facts(kind: &Kind) -> Option<String> {
@@ -121,21 +207,48 @@ fn caveats(kind: &Kind) -> Option<String> {
     (!items.is_empty()).then(|| items.join("\n"))
 }
 
+/// The head of a table of NICs.
+const NIC_HEAD: &str = "| NIC | in the lab | in the guest |\n|---|---|---|\n";
+
+/// What a NIC is in a lab that the lab cannot use.
+const UNUSED: &str = "none: the guest keeps it for itself";
+
+fn nic_row(table: &mut String, nic: &mut u32, lab: &str, guest: &str) {
+    let _ = writeln!(table, "| {nic} | {lab} | {guest} |");
+    *nic += 1;
+}
+
 /// How the guest's NICs follow each other, and what each is called.
 fn interfaces(kind: &Kind) -> Option<String> {
     let interfaces = &kind.interfaces;
-    let mut table = "| NIC | in the lab | in the guest |\n|---|---|---|\n".to_owned();
+    let mut table = NIC_HEAD.to_owned();
     let mut nic = 0;
-    let mut row = |lab: &str, guest: &str| {
-        let _ = writeln!(table, "| {nic} | {lab} | {guest} |");
-        nic += 1;
-    };
+    let mut row = |lab: &str, guest: &str| nic_row(&mut table, &mut nic, lab, guest);
     if let Some(name) = &interfaces.management {
         row("management", &format!("`{name}`"));
     }
-    for _ in 0..interfaces.dummies {
-        row("none: the guest keeps it for itself", "");
+    for part in &kind.parts {
+        let joined = format!("none: it leads to the part `{}`", part.name);
+        row(&joined, &format!("`{}`", part.internal.main));
     }
+    for _ in 0..interfaces.dummies {
+        row(UNUSED, "");
+    }
+    if let Some(part) = kind.data_part().map(|part| &kind.parts[part]) {
+        table += &format!("\nOf the part `{}`:\n\n", part.name);
+        table += NIC_HEAD;
+        nic = 0;
+        let mut row = |lab: &str, guest: &str| nic_row(&mut table, &mut nic, lab, guest);
+        row(UNUSED, "");
+        row(
+            "none: it leads to the main VM",
+            &format!("`{}`", part.internal.part),
+        );
+        for _ in 0..part.dummies {
+            row(UNUSED, "");
+        }
+    }
+    let mut row = |lab: &str, guest: &str| nic_row(&mut table, &mut nic, lab, guest);
     for number in 1..=3_u32.min(interfaces.limit) {
         let names = interfaces.patterns.iter();
         let names: Vec<_> = names

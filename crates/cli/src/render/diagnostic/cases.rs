@@ -108,6 +108,14 @@ fn facts(case: &str) -> Facts {
                 .images
                 .insert(ImageKey::Stored("frr".to_owned()), fact);
         }
+        "L0301-parts" => {
+            for name in ["vmx", "forward", "vqfx", "vqfx-pfe"] {
+                let missing = ImageFact::Missing(vec![format!("/store/{name}")]);
+                facts
+                    .images
+                    .insert(ImageKey::Stored(name.to_owned()), missing);
+            }
+        }
         "L0302-image" => image(ImageFact::Unreadable("permission denied".to_owned())),
         "L0303-image" => image(ImageFact::Present(ImageDetails {
             format: DiskFormat::Raw,

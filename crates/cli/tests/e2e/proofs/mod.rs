@@ -9,6 +9,7 @@ mod foreign;
 mod frames;
 mod input;
 mod interruption;
+mod parts;
 mod ring;
 mod saved;
 mod session;
@@ -49,6 +50,7 @@ pub(crate) fn all(host: &Arc<Host>) -> Vec<Trial> {
         foreign::trials(&system),
         interruption::trials(&system),
         start::trials(&system),
+        parts::trials(&system),
         ring::trials(&ring),
         wire::trials(&wire),
         side_by_side::trials(&twins),

@@ -50,7 +50,7 @@ keys! {
     KIND = "kind", Form::Text, "frr",
         "What the node is; `vnflab kinds` lists the words. Other tools' spellings are known too (`cisco_csr1000v`, `arista_veos`).";
     IMAGE = "image", Form::Image, "frr",
-        "The disk image: a path (with a `/` or an ending such as `.qcow2`), or a name in the image store. Without it the kind's default image is taken, else the one that is named like the kind.";
+        "The disk image: a path (with a `/` or an ending such as `.qcow2`), or a name in the image store. Without it the kind's default image is taken, else the one that is named like the kind. A kind of several VMs takes a mapping too, `{vcp: a.qcow2, vfp: b.qcow2}`.";
     CPU = "cpu", Form::Integer { least: 1, most: 255 }, "2",
         "Virtual CPUs.";
     CPU_LIMIT = "cpu-limit", Form::Integer { least: 1, most: 100 }, "30",

@@ -25,7 +25,7 @@ use crate::mac::MacAddress;
 use crate::resolve::unknown_kind;
 use crate::span::{Sources, Span, Spanned};
 use crate::spec::{
-    AddressingSpec, CheckSpec, ImageSpec, LabSpec, LinkSpec, ManagementMode, ManagementSpec,
+    AddressingSpec, CheckSpec, ImagesSpec, LabSpec, LinkSpec, ManagementMode, ManagementSpec,
     NodeSpec, SegmentSpec, StartupConfigSpec, Transport, WireSpec,
 };
 use crate::yaml::scalar::Schema;
@@ -82,7 +82,7 @@ struct Reader<'a> {
 #[derive(Clone, Default)]
 struct Settings {
     kind: Option<Spanned<String>>,
-    image: Option<Spanned<ImageSpec>>,
+    image: Option<Spanned<ImagesSpec>>,
     cpus: Option<Spanned<u32>>,
     cpu_limit_percent: Option<Spanned<u32>>,
     memory_mib: Option<Spanned<u64>>,
@@ -328,7 +328,7 @@ impl Reader<'_> {
         if fields.has(&key::KIND) {
             settings.kind = fields.text(&key::KIND, found);
         }
-        settings.image = fields.image(&key::IMAGE, found);
+        settings.image = fields.images(&key::IMAGE, found);
         settings.cpus = fields.integer(&key::CPU, found);
         settings.cpu_limit_percent = fields.integer(&key::CPU_LIMIT, found);
         settings.memory_mib = fields.memory(&key::MEMORY, found);

@@ -16,7 +16,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::{Catalogue, Kind, MediaForm};
 use crate::span::{Sources, Span, Spanned};
 use crate::spec::{
-    AddressingSpec, ImageSpec, LabSpec, ManagementMode, ManagementSpec, NodeSpec,
+    AddressingSpec, ImageSpec, ImagesSpec, LabSpec, ManagementMode, ManagementSpec, NodeSpec,
     StartupConfigSpec, Transport, TunnelSpec, WireSpec,
 };
 use crate::yaml::scalar::Schema;
@@ -145,7 +145,8 @@ fn node_file(
     let spec = NodeSpec {
         image: fields
             .text(&key::DISK, found)
-            .map(|disk| disk.map(|disk| ImageSpec::Path(format!("{DISK_FOLDER}/{disk}")))),
+            .map(|disk| disk.map(|disk| ImageSpec::Path(format!("{DISK_FOLDER}/{disk}"))))
+            .map(|image| image.map(ImagesSpec::Main)),
         cpus: None,
         cpu_limit_percent: None,
         memory_mib: None,

@@ -1,7 +1,7 @@
 //! Management networks: made, started, given their leases, removed.
 
 use super::{PlanError, Seen};
-use crate::blueprint::{Attachment, Blueprint, NetworkBlueprint, Nic};
+use crate::blueprint::{Attachment, Blueprint, NetworkBlueprint, Nic, NodeBlueprint, Vm};
 use crate::observed::{DomainState, NetworkState, Observed};
 use crate::plan::sharing::other_lab_on;
 use crate::plan::{Action, Plan, StepId, Subject};
@@ -40,7 +40,7 @@ pub(super) fn network_conflicts(
 pub(super) struct Networks {
     /// The step after which a bridge can be used.
     pub(super) ready: BTreeMap<String, StepId>,
-    /// Nodes that lose their power because their network is made anew, with the steps that take
+    /// Domains that lose their power because their network is made anew, with the steps that take
     /// it.
     pub(super) powered_off: BTreeMap<String, Vec<StepId>>,
 }
@@ -66,9 +66,9 @@ pub(super) fn remove_networks(
             continue;
         }
         let mut off = freed.to_vec();
-        for (node, step) in power_off_all_on(plan, network, blueprint, seen) {
+        for (domain, step) in power_off_all_on(plan, network, blueprint, seen) {
             off.push(step);
-            outcome.powered_off.entry(node).or_default().push(step);
+            outcome.powered_off.entry(domain).or_default().push(step);
         }
         let action = Action::RemoveNetwork {
             network: (*name).to_owned(),
@@ -111,8 +111,8 @@ pub(super) fn plan_networks(
                     .chain(freed.iter().copied())
                     .collect();
                 let removed = plan.push(&subject, action, "its subnet or bridge changed", &steps);
-                for (node, step) in off {
-                    outcome.powered_off.entry(node).or_default().push(step);
+                for (domain, step) in off {
+                    outcome.powered_off.entry(domain).or_default().push(step);
                 }
                 Some(define_network(
                     plan,
@@ -152,8 +152,8 @@ fn define_network(
     )
 }
 
-/// Takes the power from every node of the blueprint that is on a network; returns each with its
-/// step.
+/// Takes the power from every VM of the blueprint that is on a network; returns each domain with
+/// its step.
 fn power_off_all_on(
     plan: &mut Plan,
     network: &NetworkBlueprint,
@@ -162,16 +162,17 @@ fn power_off_all_on(
 ) -> Vec<(String, StepId)> {
     let on_it = |nic: &Nic| matches!(&nic.attachment, Attachment::Bridge { bridge } if *bridge == network.bridge);
     let mut off = Vec::new();
-    for (node, domain) in &seen.domains {
-        let stays = blueprint.node(node).is_some();
+    let stay: BTreeSet<Vm<'_>> = blueprint.vms().map(NodeBlueprint::vm).collect();
+    for (vm, domain) in &seen.domains {
+        let stays = stay.contains(vm);
         let attached = domain.record.blueprint.nics.iter().any(on_it);
         if stays && attached && domain.state != DomainState::Off {
-            let subject = Subject::Node((*node).to_owned());
+            let subject = Subject::of(*vm);
             let action = Action::DestroyDomain {
                 domain: domain.name.clone(),
             };
             let step = plan.push(&subject, action, "its management network changes", &[]);
-            off.push(((*node).to_owned(), step));
+            off.push((domain.name.clone(), step));
         }
     }
     off

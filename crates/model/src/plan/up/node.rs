@@ -59,9 +59,9 @@ pub(super) fn plan_node<'a>(
     starts: &mut Starts<'a>,
 ) {
     let seen = world.seen;
-    let subject = Subject::Node(node.node.clone());
+    let subject = Subject::of(node.vm());
     let before_start = before_start(node, world.networks, wire);
-    let Some(observed) = seen.domains.get(node.node.as_str()).copied() else {
+    let Some(observed) = seen.domains.get(&node.vm()).copied() else {
         let reason = "does not exist";
         let volumes = plan_volumes(plan, &subject, node, None, world, reason, &[]);
         let memories = memories(node, seen);
@@ -81,7 +81,7 @@ pub(super) fn plan_node<'a>(
         start(plan, starts, node, reason, before_start, defined);
         return;
     };
-    let powered_off = world.networks.powered_off.get(&node.node);
+    let powered_off = world.networks.powered_off.get(&node.domain());
     let powered_off = powered_off.cloned().unwrap_or_default();
     let state = match powered_off.is_empty() {
         true => observed.state,
@@ -219,7 +219,7 @@ pub(super) fn adapt(
             blueprint: settled,
         }),
     };
-    plan.push(&Subject::Node(node.node.clone()), action, reason, &carriers);
+    plan.push(&Subject::of(node.vm()), action, reason, &carriers);
 }
 
 /// Gives a node that runs the CPU limit that it shall have.
@@ -242,7 +242,7 @@ fn set_carriers(
     observed: &ObservedDomain,
     world: &World<'_>,
 ) -> Vec<StepId> {
-    let subject = Subject::Node(node.node.clone());
+    let subject = Subject::of(node.vm());
     let mut steps = Vec::new();
     for nic in &node.nics {
         let has = observed.carriers.get(&nic.mac).copied();
@@ -311,7 +311,6 @@ fn plan_define(
 ) -> StepId {
     let action = Action::DefineDomain {
         domain: node.domain(),
-        node: node.node.clone(),
         typing,
     };
     plan.push(subject, action, reason, after)
