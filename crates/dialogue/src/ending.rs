@@ -84,6 +84,18 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What went wrong in a few words that quote neither what was typed nor what was heard.
+    pub fn summary(&self) -> &'static str {
+        match self {
+            Self::TimedOut { .. } => "nothing that is known showed in time",
+            Self::Flooded { .. } => "the console floods",
+            Self::LoginRefused { .. } => "the device refuses the login",
+            Self::NotEchoed { .. } => "the console does not echo a line as it is typed",
+            Self::Repeats { .. } => "the device came back to one step too often",
+            Self::TooMuch => "the output is larger than any",
+        }
+    }
+
     /// The last lines of the console, where they help.
     pub fn last_lines(&self) -> &[String] {
         match self {

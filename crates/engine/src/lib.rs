@@ -16,4 +16,5 @@ pub mod provision;
 pub mod ready;
 pub mod ssh;
 pub mod wire;
+pub mod worker;
 pub mod workspace;

@@ -1,15 +1,19 @@
 //! Typing first configurations on serial consoles.
 //!
-//! How far a node is stands in its domain's metadata ([`Typing`]), for whoever looks. A state that
-//! is lost means that the configuration is typed again, which does no harm. The record of the last
-//! dialogue, in which secrets are masked, is a file in a folder that is the user's alone.
+//! How far a node is stands in its domain's metadata ([`Typing`]), for whoever looks: so it quotes
+//! neither the configuration nor the guest. A state that is lost means that the configuration is
+//! typed again, which does no harm. The record of the last dialogue, in which secrets are masked,
+//! is a file in a folder that is the user's alone.
 //!
-//! Invariant: a state that says "done" was written after the last step of the script.
+//! Invariants: a state that says "done" was written after the last step of the script; only who has
+//! the console writes state and record.
 
+use crate::console::client::Client;
 use crate::console::conversation::{Conversation, TalkError};
 use crate::driver::{Driver, DriverError};
 use crate::folder;
 use crate::ssh::SshError;
+use crate::worker;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
@@ -21,13 +25,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use vnflab_dialogue::Refused;
-use vnflab_model::blueprint::{Accelerator, NodeBlueprint};
+use vnflab_model::blueprint::NodeBlueprint;
 use vnflab_model::kind::Kind;
 use vnflab_model::script::{self, Words};
 use vnflab_model::typing::Typing;
-
-/// Kinds tell their time without acceleration; in hardware a third is ample.
-const ACCELERATED_DIVISOR: u32 = 3;
 
 /// How long it is tried to get onto a console that nobody serves yet, or that somebody is on, as
 /// whoever waits for readiness is for a moment.
@@ -71,9 +72,7 @@ impl State {
             Some(Typing::Failed { reason }) => Self::Failed {
                 reason: reason.clone(),
             },
-            Some(Typing::Typing { pid }) if Path::new(&format!("/proc/{pid}")).exists() => {
-                Self::Typing
-            }
+            Some(Typing::Typing { worker }) if worker::is_here(worker) => Self::Typing,
             Some(Typing::Typing { .. }) | None => Self::Pending,
         }
     }
@@ -219,10 +218,7 @@ pub fn provision(
         .ok_or_else(no_script)?
         .timeout
         + request.kind.ready.timeout;
-    let limit = match node.accelerator {
-        Accelerator::Kvm => timeout / ACCELERATED_DIVISOR,
-        Accelerator::Tcg => timeout,
-    };
+    let limit = node.accelerated(timeout);
     let script = script::provision(request.kind, words, request.configuration, limit);
     let script = script.ok_or_else(no_script)?;
     let path = place.record(node);
@@ -231,6 +227,7 @@ pub fn provision(
         source,
     };
     folder::make(&place.folder, folder::PRIVATE).map_err(file_error)?;
+    let client = connect(node.console.listen, request.cancel)?;
     let mut record = OpenOptions::new()
         .write(true)
         .create(true)
@@ -238,14 +235,14 @@ pub fn provision(
         .mode(0o600)
         .open(&path)
         .map_err(file_error)?;
-    let pid = std::process::id();
     let note = |typing: Option<&Typing>| driver.note_typing(&node.domain(), typing);
-    note(Some(&Typing::Typing { pid }))?;
-    let outcome =
-        connect(node.console.listen, &mut record, request.cancel).and_then(|mut conversation| {
-            let mut progress = |(_, _, typed, lines)| on_progress(typed, lines);
-            conversation.follow(script, &mut progress, request.cancel)
-        });
+    note(Some(&Typing::Typing {
+        worker: worker::this_process(),
+    }))?;
+    let mut progress = |(_, _, typed, lines)| on_progress(typed, lines);
+    let mut conversation = Conversation::with(client, Some(&mut record));
+    let outcome = conversation.follow(script, &mut progress, request.cancel);
+    drop(conversation);
     let _ = record.flush();
     let state = match &outcome {
         Ok(_) => Typing::Done {
@@ -256,23 +253,19 @@ pub fn provision(
             return Err(TalkError::Cancelled.into());
         }
         Err(error) => Typing::Failed {
-            reason: error.to_string(),
+            reason: error.summary().to_owned(),
         },
     };
     note(Some(&state))?;
     Ok(outcome?.refused)
 }
 
-fn connect<'a>(
-    console: SocketAddr,
-    record: &'a mut fs::File,
-    cancel: &AtomicBool,
-) -> Result<Conversation<'a>, TalkError> {
+/// Gets onto a console. Who does not has said nothing there, and notes nothing.
+fn connect(console: SocketAddr, cancel: &AtomicBool) -> Result<Client, TalkError> {
     let end = Instant::now() + CONNECT_PATIENCE;
     loop {
-        // The look itself needs no record.
-        match crate::console::client::Client::connect(console) {
-            Ok(client) => return Ok(Conversation::with(client, Some(record))),
+        match Client::connect(console) {
+            Ok(client) => return Ok(client),
             Err(_) if cancel.load(Ordering::Relaxed) => return Err(TalkError::Cancelled),
             Err(error) if Instant::now() >= end => return Err(error.into()),
             Err(_) => thread::sleep(CONNECT_INTERVAL),
@@ -283,12 +276,18 @@ fn connect<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vnflab_model::worker::Worker;
 
     #[test]
     fn a_state_of_a_process_that_is_gone_is_pending() {
-        let of = |pid| State::of(Some(&Typing::Typing { pid }));
-        assert_eq!(of(std::process::id()), State::Typing);
-        assert_eq!(of(u32::MAX), State::Pending);
+        let of = |worker| State::of(Some(&Typing::Typing { worker }));
+        let this = worker::this_process();
+        assert_eq!(of(this.clone()), State::Typing);
+        let before_a_reboot = Worker {
+            boot: String::new(),
+            ..this
+        };
+        assert_eq!(of(before_a_reboot), State::Pending);
         assert_eq!(State::of(None), State::Pending);
     }
 

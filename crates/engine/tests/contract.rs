@@ -14,6 +14,7 @@ use support::TestLab;
 use vnflab_engine::driver::fake::FakeDriver;
 use vnflab_engine::driver::{Driver, DriverError, Overlay, Shutdown};
 use vnflab_engine::media::media_image;
+use vnflab_engine::worker;
 use vnflab_model::blueprint::{Blueprint, Carrier, DriveContent, Lease, NodeBlueprint};
 use vnflab_model::domain_xml::{domain_xml, network_xml};
 use vnflab_model::observed::{DomainState, NetworkState};
@@ -361,7 +362,9 @@ impl Subject<'_> {
             digest: "ab01".to_owned(),
         };
         for typing in [
-            Typing::Typing { pid: 1 },
+            Typing::Typing {
+                worker: worker::this_process(),
+            },
             Typing::Failed { reason },
             done.clone(),
         ] {

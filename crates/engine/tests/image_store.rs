@@ -8,10 +8,12 @@ use std::process::Command;
 use tempfile::TempDir;
 use vnflab_engine::driver::fake::{FakeDriver, IMAGE_FOLDER, Mishap, Moment};
 use vnflab_engine::driver::{Driver, Overlay};
-use vnflab_engine::image::store::{ImageStore, StoreError, Verification, Worker};
+use vnflab_engine::image::store::{ImageStore, StoreError, Verification};
+use vnflab_engine::worker;
 use vnflab_model::facts::{BackingPlace, DiskFormat, ImageFact};
 use vnflab_model::observed::{Host, Scope};
 use vnflab_model::spec::ImageSpec;
+use vnflab_model::worker::Worker;
 
 /// More calls than adding or removing makes.
 const CALL_LIMIT: usize = 20;
@@ -29,9 +31,10 @@ fn dead_worker() -> Worker {
     let mut child = Command::new("true").spawn().unwrap();
     let process = child.id();
     child.wait().unwrap();
-    let mut json = serde_json::to_value(Worker::this_process()).unwrap();
-    json["process"] = process.into();
-    serde_json::from_value(json).unwrap()
+    Worker {
+        process,
+        ..worker::this_process()
+    }
 }
 
 fn ignore(_: u64, _: u64) {}

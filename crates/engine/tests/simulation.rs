@@ -429,6 +429,17 @@ fn what_was_typed_goes_with_the_disk_and_no_sooner() {
         assert_eq!(noted(), Some(typed.clone()));
         assert_converged(&driver, &blueprint, "after down and up");
     }
+    // An `up` that was broken off before it deleted the volume that remembered.
+    let domain = observe(&driver).domain("sim", "r1").unwrap().clone();
+    let memory = typed.memory(&domain.record.blueprint).unwrap().to_string();
+    driver.write_volume(&memory, b" ").unwrap();
+    assert_complete(&up(&driver, &blueprint, 4), "up");
+    assert!(
+        !observe(&driver)
+            .volumes
+            .iter()
+            .any(|volume| volume.name.to_string() == memory)
+    );
     // A new disk.
     let plan = plan_replace(&blueprint, &observe(&driver), None).unwrap();
     go(plan, &blueprint);

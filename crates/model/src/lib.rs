@@ -28,4 +28,5 @@ pub mod script;
 pub mod span;
 pub mod spec;
 pub mod typing;
+pub mod worker;
 pub mod yaml;

@@ -8,6 +8,7 @@
 
 use crate::blueprint::NodeBlueprint;
 use crate::observed::VolumeName;
+use crate::worker::Worker;
 use quick_xml::escape::escape;
 use serde::{Deserialize, Serialize};
 
@@ -25,10 +26,9 @@ const PART: &str = "typed";
 #[serde(rename_all = "kebab-case", tag = "state")]
 pub enum Typing {
     /// A process types now.
-    #[serde(rename_all = "kebab-case")]
     Typing {
-        /// Its id, on the host of the consoles.
-        pid: u32,
+        /// It.
+        worker: Worker,
     },
     /// All of it was typed.
     #[serde(rename_all = "kebab-case")]
@@ -61,6 +61,8 @@ impl Typing {
 
     fn element(&self, tag: &str, namespace: &str) -> String {
         let json = serde_json::to_string(self).expect("string keys, no foreign types");
+        // JSON escapes what XML cannot hold, but for two code points.
+        let json = json.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
         format!("<{tag}{namespace}>{}</{tag}>", escape(&json))
     }
 
@@ -72,7 +74,9 @@ impl Typing {
     /// The name of the volume that remembers it of a node; `None` where there is nothing to
     /// remember.
     pub fn memory(&self, node: &NodeBlueprint) -> Option<VolumeName> {
+        // Of several VMs the main one is typed to.
         match self {
+            _ if node.part.is_some() => None,
             Self::Done { digest } => Some(VolumeName::new(&node.lab, &node.node, PART, digest)),
             Self::Typing { .. } | Self::Failed { .. } => None,
         }

@@ -197,12 +197,12 @@ fn the_templates_of_all_kinds_are_well_formed() {
 #[test]
 fn values_of_the_users_own_are_known_to_templates() {
     let lab = native(
-        "name: one\nvars: {asn: 65000, site: north, ratio: 1.5, flags: [true, ~, '7'], at: 1.2.3}\nnodes:\n  \
+        "name: one\nvars: {asn: 65000, site: north, ratio: 1.5, flags: [true, ~, '7'], at: 1.2.3, serial: 12345678901234567890}\nnodes:\n  \
          r1: {kind: iosv, management-config: false, startup-config: r.j2, vars: {asn: 65001, peer: {asn: 65000}}}\n  \
          r2: {kind: iosv, management-config: false, startup-config: r.j2}\n",
     );
     let template = "{{ vars.asn + 1 }} {{ vars.site }} {{ vars.ratio * 2 }} {{ vars.flags }} {{ vars.at }} \
-                    {{ vars.peer.asn if vars.peer is defined else '-' }}\n";
+                    {{ vars.peer.asn if vars.peer is defined else '-' }} {{ vars.serial }}\n";
     let blueprint = with_config(&lab, template).unwrap();
     let text = |node: &str| {
         let medium = &blueprint.media[&format!("vnflab1.one.{node}.day0.img")];
@@ -210,9 +210,12 @@ fn values_of_the_users_own_are_known_to_templates() {
     };
     assert_eq!(
         text("r1"),
-        "65002 north 3.0 [True, None, '7'] 1.2.3 65000\n"
+        "65002 north 3.0 [True, None, '7'] 1.2.3 65000 12345678901234567890\n"
     );
-    assert_eq!(text("r2"), "65001 north 3.0 [True, None, '7'] 1.2.3 -\n");
+    assert_eq!(
+        text("r2"),
+        "65001 north 3.0 [True, None, '7'] 1.2.3 - 12345678901234567890\n"
+    );
     let error = with_config(&lab, "a\n{{ vars.nothing }}\n").unwrap_err();
     let told = "node `r1`: `r.j2` line 2: `vars.nothing` is not defined";
     assert_eq!(error[0].to_string(), told);

@@ -15,6 +15,7 @@ use vnflab_model::plan::{
 };
 use vnflab_model::record::NodeRecord;
 use vnflab_model::resolve::stand_in;
+use vnflab_model::typing::Typing;
 
 const LAB: &str = "\
 name: two
@@ -198,6 +199,17 @@ fn what_is_left_of_a_part_goes() {
     assert!(has(&Action::UndefineDomain { domain }), "{}", shown(&plan));
     let volume = "vnflab1.two.r1.vfp-disk.qcow2".to_owned();
     assert!(has(&Action::DeleteVolume { volume }), "{}", shown(&plan));
+    // It would hold the ports of the node's tunnels, so it goes with the node that is selected.
+    let selected = |node: &str| {
+        let selection = BTreeSet::from([node.to_owned()]);
+        plan_up(&single, &observed, Some(&selection)).unwrap()
+    };
+    let undefines = |plan: &Plan| {
+        let domain = "two.r1.vfp".to_owned();
+        let wanted = Action::UndefineDomain { domain };
+        plan.steps.iter().any(|step| step.action == wanted)
+    };
+    assert!(undefines(&selected("r1")) && !undefines(&selected("s1")));
 
     let plan = plan_down("two", &observed, Disks::Delete);
     let gone =
@@ -216,6 +228,28 @@ fn what_is_left_of_a_part_goes() {
             .count(),
         3
     );
+}
+
+#[test]
+fn what_was_typed_is_the_main_vms() {
+    let mut observed = built(&lab());
+    for domain in &mut observed.domains {
+        let digest = "ab01".to_owned();
+        domain.typing = Some(Typing::Done { digest });
+    }
+    let plan = plan_down("two", &observed, Disks::Keep);
+    let remembered = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::RememberTyping { volume } => Some(volume.as_str()),
+        _ => None,
+    });
+    let remembered: BTreeSet<&str> = remembered.collect();
+    let expected = ["vnflab1.two.r1.typed.ab01", "vnflab1.two.s1.typed.ab01"];
+    assert_eq!(remembered, BTreeSet::from(expected));
+    let remembering = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.action, Action::RememberTyping { .. }));
+    assert_eq!(remembering.count(), 2);
 }
 
 #[test]

@@ -275,6 +275,16 @@ fn told(plan: &Plan, node: &str) -> Vec<String> {
 }
 
 #[test]
+fn another_sign_of_readiness_makes_nobody_anew() {
+    let blueprint = lab(&[("a", "")], None);
+    let mut observed = built(&blueprint);
+    let record = &mut observed.domains[0].record;
+    record.blueprint.ready.patterns = vec!["ready".to_owned()];
+    let told = told(&plan_up(&blueprint, &observed, None).unwrap(), "a");
+    assert!(told.len() == 1 && told[0].contains("record"), "{told:?}");
+}
+
+#[test]
 fn a_cpu_is_limited_once_its_node_is_ready_and_only_then() {
     let limited = |limit: &str| lab(&[("a", limit), ("b", "")], None);
     let thirty = limited(", cpu-limit: 30");

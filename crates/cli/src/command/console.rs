@@ -188,7 +188,9 @@ fn converse(
 }
 
 fn no_console(domain: &ObservedDomain, error: &ConnectError) -> CommandError {
-    let node = &domain.name;
+    let blueprint = &domain.record.blueprint;
+    let whole = format!("{}.{}", blueprint.lab, blueprint.node);
+    let node = format!("{}.{}", blueprint.lab, blueprint.vm().shown_name());
     match error {
         ConnectError::InUse { occupant } => {
             let message = format!("the console of `{node}` is in use by {occupant}");
@@ -198,7 +200,7 @@ fn no_console(domain: &ObservedDomain, error: &ConnectError) -> CommandError {
         ConnectError::Refused { .. } if domain.state != DomainState::Running => {
             let message = format!("`{node}` is {}", domain.state.word());
             CommandError::new(ErrorKind::Failed, message)
-                .hint(format!("`vnflab start {node}` starts it."))
+                .hint(format!("`vnflab start {whole}` starts it."))
                 .hint(format!("`vnflab console {node} --log` shows what it said."))
         }
         ConnectError::Refused { .. } | ConnectError::Broken { .. } => {

@@ -69,9 +69,10 @@ fn add(
     };
     let name = arguments.name.as_deref();
     let image = copy_in(store, &arguments.file, name, &kind_of, screen)?;
+    let recognised = recognise(&image.checksums()).map(Known::from);
     let kind = match said {
-        Some(kind) => Some(Known::said(kind)),
-        None => recognise(&image.checksums()).map(Known::from),
+        Some(kind) => Some(Known::said(kind).with_part_of(recognised)),
+        None => recognised,
     };
     render::images::added(screen, &image, kind)
 }

@@ -11,8 +11,9 @@ use crate::render::progress::Progress;
 use crate::render::save::{Result as Saved, Row};
 use crate::render::{self, Screen};
 use crate::target;
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
@@ -220,7 +221,8 @@ fn fetch(job: &Job<'_>, domain: &ObservedDomain) -> Result<(String, &'static str
     }
 }
 
-/// Puts a file in place whole, and gives what was there.
+/// Puts a file in place whole, and gives what was there. Configurations hold hashes of passwords
+/// and keys, so a new file is its owner's alone; one that is there keeps its permissions.
 fn put(path: &Path, text: &str, dry_run: bool) -> io::Result<Option<String>> {
     let before = match fs::read_to_string(path) {
         Ok(before) => Some(before),
@@ -234,7 +236,20 @@ fn put(path: &Path, text: &str, dry_run: bool) -> io::Result<Option<String>> {
         fs::create_dir_all(folder)?;
     }
     let draft: PathBuf = path.with_extension(format!("{}.new", std::process::id()));
-    let written = fs::write(&draft, text).and_then(|()| fs::rename(&draft, path));
+    let write = || {
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&draft)?;
+        file.write_all(text.as_bytes())?;
+        if let Ok(metadata) = fs::metadata(path) {
+            file.set_permissions(metadata.permissions())?;
+        }
+        fs::rename(&draft, path)
+    };
+    let written = write();
     if written.is_err() {
         // What is left of it is of no use.
         let _ = fs::remove_file(&draft);
@@ -245,6 +260,7 @@ fn put(path: &Path, text: &str, dry_run: bool) -> io::Result<Option<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn a_file_is_replaced_whole_and_only_when_asked() {
@@ -253,9 +269,13 @@ mod tests {
         assert_eq!(put(&path, "a\n", true).unwrap(), None);
         assert!(!path.exists());
         assert_eq!(put(&path, "a\n", false).unwrap(), None);
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert_eq!(put(&path, "b\n", true).unwrap(), Some("a\n".to_owned()));
         assert_eq!(put(&path, "b\n", false).unwrap(), Some("a\n".to_owned()));
         assert_eq!(fs::read_to_string(&path).unwrap(), "b\n");
+        assert_eq!(mode(), 0o640);
         let left = fs::read_dir(path.parent().unwrap()).unwrap().count();
         assert_eq!(left, 1);
     }

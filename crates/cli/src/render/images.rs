@@ -50,18 +50,32 @@ impl Known {
     /// Its record says so, or else its checksum or name.
     fn of(image: &StoredImage, catalogue: &Catalogue) -> Option<Self> {
         match &image.kind {
-            Some(name) => Some(Self {
-                name: name.clone(),
-                kind: catalogue.find(name).cloned(),
-                part: None,
-                by: "record",
-            }),
-            None => {
-                let file_name = format!("{}.{}", image.name, image.format.word());
-                let recognised = catalogue.recognise(&file_name, &image.checksums());
-                recognised.map(Self::from)
+            Some(name) => {
+                let known = Self {
+                    name: name.clone(),
+                    kind: catalogue.find(name).cloned(),
+                    part: None,
+                    by: "record",
+                };
+                Some(known.with_part_of(Self::recognised(image, catalogue)))
             }
+            None => Self::recognised(image, catalogue),
         }
+    }
+
+    /// Which of the kind's VMs boots from it is not recorded, so name and checksum tell.
+    pub(crate) fn with_part_of(self, recognised: Option<Self>) -> Self {
+        let recognised = recognised.filter(|recognised| recognised.name == self.name);
+        Self {
+            part: recognised.and_then(|recognised| recognised.part),
+            ..self
+        }
+    }
+
+    fn recognised(image: &StoredImage, catalogue: &Catalogue) -> Option<Self> {
+        let file_name = format!("{}.{}", image.name, image.format.word());
+        let recognised = catalogue.recognise(&file_name, &image.checksums());
+        recognised.map(Self::from)
     }
 
     /// The VM of its kind that boots from it, if it is not the main one.

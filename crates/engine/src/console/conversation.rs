@@ -43,6 +43,20 @@ pub enum TalkError {
     Record(#[source] io::Error),
 }
 
+impl TalkError {
+    /// What went wrong in a few words that quote neither what was typed nor what was heard, for
+    /// places that others can read.
+    pub fn summary(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "nobody serves its console, or somebody else is on it",
+            Self::Closed(_) => "the console was closed",
+            Self::Failed(failure) => failure.summary(),
+            Self::Cancelled => "interrupted",
+            Self::Record(_) => "the record of the dialogue cannot be written",
+        }
+    }
+}
+
 /// A connection to a console on which scripts are followed.
 pub struct Conversation<'a> {
     client: Client,

@@ -22,10 +22,10 @@
 mod digest;
 mod error;
 mod fact;
-mod worker;
 
 use super::probe::{named_format, probe};
 use crate::driver::{Driver, DriverError};
+use crate::worker;
 use digest::{Digests, Hashing, HashingSink};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,9 +34,9 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 use vnflab_model::facts::DiskFormat;
+use vnflab_model::worker::Worker;
 
 pub use error::StoreError;
-pub use worker::Worker;
 
 /// Version of the record's form. A record of a later version is not read.
 const RECORD_VERSION: u32 = 1;
@@ -128,7 +128,7 @@ type Files = BTreeMap<String, String>;
 impl<'a> ImageStore<'a> {
     /// The store of a connection.
     pub fn new(driver: &'a dyn Driver) -> Self {
-        Self::of_worker(driver, Worker::this_process())
+        Self::of_worker(driver, worker::this_process())
     }
 
     /// The same, working in the name of another process; for tests of what it leaves behind.
@@ -349,7 +349,8 @@ impl<'a> ImageStore<'a> {
                 continue;
             };
             // A note that is half written says of nobody that he is gone; `remove` clears it.
-            let Some(changing) = changing.filter(|changing| changing.worker.is_gone()) else {
+            let Some(changing) = changing.filter(|changing| worker::is_gone(&changing.worker))
+            else {
                 continue;
             };
             match self.image(files, name)? {

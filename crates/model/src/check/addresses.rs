@@ -138,7 +138,10 @@ fn management(lab: &Lab, found: &mut Diagnostics) {
             None => lab.management.ipv4_subnet,
         };
         let ipv6_subnet = lab.management.ipv6_subnet;
-        let ipv6_subnet = ipv6_subnet.filter(|_| node.management_bridge.is_none());
+        // A bridge of the node's own has no subnet; the lab's, named again, is the lab's.
+        let own = node.management_bridge.as_ref();
+        let is_on_labs = own.is_none() || own == lab.management.bridge.as_ref();
+        let ipv6_subnet = ipv6_subnet.filter(|_| is_on_labs);
         let ipv4 = (
             node.management_ipv4.map(IpAddr::V4),
             node.management_ipv4_span,

@@ -102,10 +102,7 @@ fn plan(
         return Err(errors);
     }
     let mut plan = Plan::default();
-    let freed = match selection {
-        None => plan_leftovers(&mut plan, blueprint, &seen),
-        Some(_) => Vec::new(),
-    };
+    let freed = plan_leftovers(&mut plan, blueprint, &seen, selection);
     let mut networks = Networks::default();
     if selection.is_none() {
         remove_networks(&mut plan, &mut networks, blueprint, observed, &seen, &freed);
@@ -253,13 +250,22 @@ impl<'a> Seen<'a> {
 }
 
 /// Removes what belongs to the lab and has no place in the blueprint; returns the steps that
-/// take VMs down, for networks that wait until nobody is on them.
-fn plan_leftovers(plan: &mut Plan, blueprint: &Blueprint, seen: &Seen<'_>) -> Vec<StepId> {
+/// take VMs down, for networks that wait until nobody is on them. Where nodes are selected, only
+/// what these have left, such as a part that their kind no longer has.
+fn plan_leftovers(
+    plan: &mut Plan,
+    blueprint: &Blueprint,
+    seen: &Seen<'_>,
+    selection: Option<&BTreeSet<String>>,
+) -> Vec<StepId> {
+    let concerns = |node: &str| {
+        selection.is_none_or(|names| names.contains(node) && blueprint.node(node).is_some())
+    };
     let wanted: BTreeSet<Vm<'_>> = blueprint.vms().map(NodeBlueprint::vm).collect();
     let mut freed = Vec::new();
     let mut last_of_node: BTreeMap<&str, Vec<StepId>> = BTreeMap::new();
     for (vm, domain) in &seen.domains {
-        if wanted.contains(vm) {
+        if wanted.contains(vm) || !concerns(vm.node) {
             continue;
         }
         let subject = Subject::of(*vm);
@@ -291,6 +297,9 @@ fn plan_leftovers(plan: &mut Plan, blueprint: &Blueprint, seen: &Seen<'_>) -> Ve
         .filter(|(volume, _)| !volumes_wanted.contains(volume.as_str()))
     {
         let node = observed.name.node.as_str();
+        if !concerns(node) {
+            continue;
+        }
         // What was typed is the node's own matter.
         let main = Vm { node, part: None };
         if wanted.contains(&main) && remembered(&observed.name).is_some() {

@@ -79,7 +79,7 @@ keys! {
     MANAGEMENT_CONFIG = "management-config", Form::Boolean, "false",
         "Whether what management needs is added to the configuration: host name, user, SSH key, management address. `true` by default; with `false` the node boots with nothing but the `startup-config`.";
     AFTER = "after", Form::After(Until::WORDS), "{r1: ready}",
-        "The nodes that this one starts after: once their VMs were started (`[r1, r2]`), or once their consoles show that they are up (`{r1: ready}`). `up`, `start` and `restart` keep to it among the nodes that they start.";
+        "The nodes that this one starts after: once their VMs were started (`[r1, r2]`), or once they are up (`{r1: ready}`). `up`, `start` and `restart` keep to it among the nodes that they start.";
 
     VARIABLES = "vars", Form::Variables, "{asn: 65000, vlans: [10, 20]}",
         "Values of your own for templates (`startup-config: r1.cfg.j2`), which know them as `vars`. What a node says goes before what the lab says, name by name.";

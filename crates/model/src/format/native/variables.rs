@@ -51,10 +51,11 @@ fn of_scalar(scalar: &Scalar) -> Json {
     if let Some(number) = scalar::integer(scalar, Schema::Core) {
         return number.into();
     }
-    // A version such as `1.2.3` and an address are texts; so is what no number can hold.
+    // A version such as `1.2.3` and an address are texts; so is what no number can hold, such as
+    // an integer that is too long: as a float it would lose digits.
     let is_decimal = |text: &str| {
-        text.bytes()
-            .all(|byte| byte.is_ascii_digit() || b".-".contains(&byte))
+        let mut bytes = text.bytes();
+        text.contains('.') && bytes.all(|byte| byte.is_ascii_digit() || b".-".contains(&byte))
     };
     let decimal = scalar.text.parse::<f64>().ok();
     let decimal = decimal.filter(|_| scalar.style == Style::Plain && is_decimal(&scalar.text));

@@ -76,6 +76,7 @@ pub(super) fn settled(was: &NodeBlueprint, shall: &NodeBlueprint) -> NodeBluepri
     let mut settled = was.clone();
     settled.carrier = shall.carrier;
     settled.after.clone_from(&shall.after);
+    settled.ready.clone_from(&shall.ready);
     settled.cpu_limit_percent = shall.cpu_limit_percent;
     for (old, new) in settled.nics.iter_mut().zip(&shall.nics) {
         let stays = old.attachment == new.attachment && shall.wire_end(new).is_some();

@@ -68,19 +68,12 @@ pub(super) fn plan_node<'a>(
         let typing = memories.iter().find_map(|volume| remembered(&volume.name));
         let typing = typing.filter(|_| !has_new_disk(plan, &volumes));
         let defined = plan_define(plan, &subject, node, reason, &volumes, typing);
-        for volume in memories {
-            let volume = volume.name.to_string();
-            let action = Action::DeleteVolume { volume };
-            plan.push(
-                &subject,
-                action,
-                "the domain knows what was typed",
-                &[defined],
-            );
-        }
+        forget(plan, &subject, &memories, &[defined]);
         start(plan, starts, node, reason, before_start, defined);
         return;
     };
+    // Left by an `up` that was broken off, it would speak of the disk that comes next.
+    forget(plan, &subject, &memories(node, seen), &[]);
     let powered_off = world.networks.powered_off.get(&node.domain());
     let powered_off = powered_off.cloned().unwrap_or_default();
     let state = match powered_off.is_empty() {
@@ -174,13 +167,25 @@ pub(super) fn plan_node<'a>(
     start(plan, starts, node, &reason, before_start, defined);
 }
 
-/// Volumes that remember what was typed on a node's console.
+/// Volumes that remember what was typed on a node's console, which is that of its main VM.
 fn memories<'a>(node: &NodeBlueprint, seen: &Seen<'a>) -> Vec<&'a ObservedVolume> {
+    if node.part.is_some() {
+        return Vec::new();
+    }
     let volumes = seen.volumes.values().copied();
     let of_node = volumes.filter(|volume| volume.name.node == node.node);
     of_node
         .filter(|volume| remembered(&volume.name).is_some())
         .collect()
+}
+
+/// Plans that volumes are deleted of which the domain knows all.
+fn forget(plan: &mut Plan, subject: &Subject, memories: &[&ObservedVolume], after: &[StepId]) {
+    for volume in memories {
+        let volume = volume.name.to_string();
+        let action = Action::DeleteVolume { volume };
+        plan.push(subject, action, "the domain knows what was typed", after);
+    }
 }
 
 /// Whether one of the steps makes the disk that the node boots from.
@@ -205,6 +210,9 @@ pub(super) fn adapt(
     let mut reasons = link_changes(was, &settled);
     if was.after != settled.after {
         reasons.push("it starts after others now".to_owned());
+    }
+    if was.ready != settled.ready {
+        reasons.push("it is ready by another sign now".to_owned());
     }
     if was.cpu_limit_percent != settled.cpu_limit_percent {
         reasons.push("its CPU limit is another now".to_owned());
