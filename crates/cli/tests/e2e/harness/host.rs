@@ -24,11 +24,7 @@ impl Host {
     /// runs left behind.
     pub(crate) fn with_system(&self) -> Result<(), CannotRun> {
         let system = self.system.get_or_init(|| {
-            if !rustix::process::geteuid().is_root() {
-                return Err(CannotRun::Missing(
-                    "only root has qemu:///system".to_owned(),
-                ));
-            }
+            need_root("has qemu:///system")?;
             need("virsh", "libvirt-clients")?;
             need("ssh", "openssh-client")?;
             libvirt_answers()?;
@@ -41,16 +37,25 @@ impl Host {
 
     /// The file of the bootable image; it is built when the store lacks it.
     pub(crate) fn image(&self) -> Result<PathBuf, CannotRun> {
-        let image = self.image.get_or_init(|| {
-            let path = stored_image().or_else(|| {
-                let program = Program::new();
-                program.run(&["image", "build", IMAGE]).expect_success();
-                stored_image()
-            });
-            let none = || CannotRun::Missing(format!("the store has no image `{IMAGE}`"));
-            path.ok_or_else(none)
-        });
-        image.clone()
+        self.image.get_or_init(|| built_image(IMAGE)).clone()
+    }
+}
+
+/// The file of an image that we build; it is built when the store lacks it.
+pub(crate) fn built_image(name: &str) -> Result<PathBuf, CannotRun> {
+    let path = stored_image(name).or_else(|| {
+        let program = Program::new();
+        program.run(&["image", "build", name]).expect_success();
+        stored_image(name)
+    });
+    path.ok_or_else(|| CannotRun::Missing(format!("the store has no image `{name}`")))
+}
+
+/// Fails unless this is root, who alone does something.
+pub(crate) fn need_root(does: &str) -> Result<(), CannotRun> {
+    match rustix::process::geteuid().is_root() {
+        true => Ok(()),
+        false => Err(CannotRun::Missing(format!("only root {does}"))),
     }
 }
 
@@ -114,12 +119,12 @@ fn libvirt_answers() -> Result<(), CannotRun> {
     }
 }
 
-fn stored_image() -> Option<PathBuf> {
+fn stored_image(name: &str) -> Option<PathBuf> {
     let list = Program::new()
         .run(&["image", "ls", "--json"])
         .json("images");
     let images = list["images"].as_array().unwrap();
-    let image = images.iter().find(|image| image["name"] == IMAGE)?;
+    let image = images.iter().find(|image| image["name"] == name)?;
     Some(PathBuf::from(image["path"].as_str().unwrap()))
 }
 

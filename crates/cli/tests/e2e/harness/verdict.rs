@@ -11,8 +11,6 @@ pub(crate) enum CannotRun {
     Missing(String),
     /// Somebody else uses what the proof needs now, such as the origin's fixed ports.
     Occupied(String),
-    /// It boots an image whose building takes minutes, and that nobody has built here.
-    Unbuilt(String),
 }
 
 /// A proof's end, where it did not panic.
@@ -29,11 +27,9 @@ pub(crate) fn trial(
         match proof() {
             Ok(()) => Ok(Completion::Completed),
             Err(CannotRun::Missing(reason)) if tools_are_required() => Err(Failed::from(reason)),
-            Err(
-                CannotRun::Missing(reason)
-                | CannotRun::Occupied(reason)
-                | CannotRun::Unbuilt(reason),
-            ) => Ok(Completion::ignored_with(reason)),
+            Err(CannotRun::Missing(reason) | CannotRun::Occupied(reason)) => {
+                Ok(Completion::ignored_with(reason))
+            }
         }
     })
 }

@@ -2,11 +2,10 @@
 
 use super::typed;
 use crate::harness::guest;
-use crate::harness::host::Host;
+use crate::harness::host::{self, Host};
 use crate::harness::lab::Lab;
-use crate::harness::program::Program;
 use crate::harness::stage::Stage;
-use crate::harness::verdict::{CannotRun, Verdict};
+use crate::harness::verdict::Verdict;
 use libtest_mimic::Trial;
 use std::fs;
 use std::sync::Arc;
@@ -93,19 +92,10 @@ fn configured(lab: &Lab) {
     lab.down_without_a_trace();
 }
 
-/// Building that image takes minutes; who has built it has this proof, too.
 fn has_debian() -> Verdict {
-    let listed = Program::new().run(&["image", "ls", "--json"]);
-    if listed
-        .expect_success()
-        .stdout
-        .contains("\"name\": \"debian\"")
-    {
-        return Ok(());
-    }
-    Err(CannotRun::Unbuilt(
-        "the image `debian` is not in the store; `vnflab image build debian` makes it".to_owned(),
-    ))
+    host::need_root("builds the image `debian`")?;
+    host::need("mmdebstrap", "mmdebstrap")?;
+    host::built_image("debian").map(drop)
 }
 
 fn cloud() {
